@@ -1,0 +1,96 @@
+"""The `convnets` command: one module per verb, imported when it is called."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+
+import click
+
+from .. import __version__
+from ..errors import ConvnetsError
+
+VERBS = {
+    "list": "Networks of the catalogue.",
+    "show": "One network row by row, beside its paper.",
+    "train": "Train a network on pictures.",
+    "evaluate": "Test errors of a trained network.",
+    "predict": "Classify pictures.",
+    "demo": "Train, evaluate and predict on built-in data.",
+}
+
+
+class Verbs(click.Group):
+    """A click group whose verbs are imported only when they are called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f".{name}", __name__).command
+        return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], VERBS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"verbs: {', '.join(VERBS)}"
+            raise click.UsageError(f"no such verb: {args[0]}; {hint}")
+        return super().resolve_command(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="convnets")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def convnets(debug: bool) -> None:
+    """The classic convolutional networks, exactly as their papers describe them, for your own pictures."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave the process with the exit code of the error contract."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; the exit code. An error is one line on stderr, a traceback only with --debug."""
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"] or ["--help"]
+    try:
+        code = convnets.main(arguments, prog_name="convnets", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (click.Abort, KeyboardInterrupt):
+        return _report("interrupted", 130, debug)
+    except click.ClickException as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", "convnets")
+        return _report(f"{_one_line(error.format_message())} (see {command} --help)", 2, debug)
+    except ConvnetsError as error:
+        return _report(str(error), error.exit_code, debug)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return _report("out of memory; try a smaller --batch-size", 5, debug)
+    except Exception as error:
+        return _report(f"unexpected {type(error).__name__}: {_one_line(str(error))}; --debug shows where", 1, debug)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _report(message: str, code: int, debug: bool) -> int:
+    if debug and sys.exc_info()[0] is not None:
+        sys.excepthook(*sys.exc_info())
+    print(f"convnets: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,85 @@
+"""What several verbs share: aligned tables, the device, and how a trained network is named."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..runs import Loaded
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], right: Collection[int] = ()) -> str:
+    """Rows as aligned columns under a ruled header; the columns in `right` are aligned to the right."""
+    cells = [list(map(str, header)), *[list(map(str, row)) for row in rows]]
+    widths = [max(_width(row[column]) for row in cells) for column in range(len(header))]
+    lines = ["  ".join(_fit(cell, width, i in right) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+             for row in cells]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: East Asian wide characters take two, combining marks none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _fit(text: str, width: int, right: bool) -> str:
+    space = " " * (width - _width(text))
+    return space + text if right else text + space
+
+
+def pick_device(name: str) -> torch.device:
+    """The torch device called `name`; `auto` is the first of CUDA, MPS, CPU that is there, a number a CUDA device."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
+    try:
+        device = torch.device(f"cuda:{name}" if name.isdigit() else name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise UsageError(f"--device {name}: no such device on this machine; try auto or cpu") from None
+    return device
+
+
+def device_option(function: F) -> F:
+    """Adds --device."""
+    return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps.")(function)
+
+
+def weights_options(function: F) -> F:
+    """Adds --model and --weights, which together stand for RUN."""
+    function = click.option("--weights", metavar="FILE", help="Checkpoint to use instead of a RUN.")(function)
+    return click.option("--model", metavar="NAME", help="Network that the --weights belong to.")(function)
+
+
+def split_run(paths: Sequence[str], weights: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """RUN and the rest of the arguments; there is no RUN among them where --weights is given."""
+    if weights is not None:
+        return None, tuple(paths)
+    if not paths:
+        raise UsageError("no RUN given; name a run folder such as runs/resnet20, or --model NAME --weights FILE")
+    return paths[0], tuple(paths[1:])
+
+
+def load_run(run: str | None, model: str | None, weights: str | None) -> Loaded:
+    """The trained network that RUN, or --model with --weights, stands for."""
+    from .. import runs
+
+    if run is not None and weights is not None:
+        raise UsageError("give either RUN or --weights, not both")
+    if weights is not None:
+        return runs.load(weights, model=model)
+    if run is None:
+        raise UsageError("no RUN given; name a run folder such as runs/resnet20, or --model NAME --weights FILE")
+    return runs.load(run, model=model)

@@ -1,0 +1,46 @@
+"""The errors a user can meet, each with the exit code of the command that raised it.
+
+A message is one line: what went wrong, where, why, and what to do about it.
+"""
+
+
+class ConvnetsError(Exception):
+    """A failure with a message meant for the user; commands print it as one line, without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(ConvnetsError):
+    """A wrong option, configuration or data set (exit 2)."""
+
+    exit_code = 2
+
+
+class DataError(UsageError):
+    """A data set or picture that cannot be used as it is (exit 2)."""
+
+
+class CheckpointError(ConvnetsError):
+    """A checkpoint that is damaged, or does not belong to what it is loaded into (exit 3)."""
+
+    exit_code = 3
+
+
+class DivergedError(ConvnetsError):
+    """The loss became NaN or infinite (exit 4)."""
+
+    exit_code = 4
+
+
+class ResourceError(ConvnetsError):
+    """Disk, memory or a worker process gave out (exit 5)."""
+
+    exit_code = 5
+
+
+class Interrupted(ConvnetsError):  # noqa: N818, not an error
+    """Stopped by a signal after the state was saved (exit 130 for Ctrl-C, 143 for SIGTERM)."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number

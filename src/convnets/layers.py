@@ -1,0 +1,256 @@
+"""The vocabulary the papers share: a network as a table of named rows, and the few units its rows are made of.
+
+No layer works in place and every unit owns its ReLU, so that any row or submodule can be tapped and hooked by itself.
+"""
+
+from __future__ import annotations
+
+import copy
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from itertools import chain
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from .errors import UsageError
+
+M = TypeVar("M", bound=nn.Module)
+V = TypeVar("V")
+InitRule = Callable[[str, nn.Module], None]  # called with each module's dotted name and the module
+
+
+class Network(nn.Sequential):
+    """A network as a table: named rows in the order of the paper, the last of them the classifier.
+
+    Takes (N, in_channels, H, W) and returns logits (N, num_classes): soft-max belongs to the loss and the predictor, so
+    no network has a row for it. `head` names the first row that is no feature extractor any more. `initialise` is the
+    paper's rule for fresh weights. `input_size` is the side of the picture that fully or locally connected weights were
+    sized for; None where any size will do.
+
+    Raises UsageError when a picture does not fit, before any row has run.
+    """
+
+    def __init__(
+        self, rows: Mapping[str, nn.Module], *, head: str, initialise: InitRule, input_size: int | None = None
+    ) -> None:
+        super().__init__(OrderedDict(rows))
+        self.name = ""
+        self.overrides: dict[str, Any] = {}
+        self.input_size = input_size
+        self.head = head
+        self.initialise = initialise
+        self._accepted: set[tuple[int, int]] = set()
+        for name, module in self.named_modules():
+            initialise(name, module)
+
+    def __getitem__(self, index: Any) -> Any:
+        """A row by number, or a slice of rows as a plain nn.Sequential that keeps their names."""
+        rows = list(self.named_children())
+        return nn.Sequential(OrderedDict(rows[index])) if isinstance(index, slice) else rows[index][1]
+
+    @property
+    def num_classes(self) -> int:
+        return self.get_classifier().out_features
+
+    @property
+    def num_features(self) -> int:
+        """Length of the vector that the classifier sees."""
+        return self.get_classifier().in_features
+
+    @property
+    def in_channels(self) -> int:
+        return next(module.in_channels for module in self.modules() if isinstance(module, nn.Conv2d))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._accept(x)
+        logits: Tensor = super().forward(x)
+        return logits
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """The map (N, C, h, w) that the head receives."""
+        self._accept(x)
+        for row in self[: self._head_index()]:
+            x = row(x)
+        return x
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Logits of the map that `forward_features` gives, or with `pre_logits` the vector (N, num_features)."""
+        *hidden, classifier = self[self._head_index() :]
+        for row in hidden:
+            x = row(x)
+        return x.flatten(1) if pre_logits else classifier(x)
+
+    def get_classifier(self) -> FullyConnected:
+        classifier: FullyConnected = self[-1]
+        return classifier
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Puts a fresh classifier in the last row, initialised as the paper says."""
+        weight = self.get_classifier().weight
+        fresh = FullyConnected(self.num_features, num_classes, device=weight.device, dtype=weight.dtype)
+        *_, (name, _) = self.named_children()
+        self.initialise(name, fresh)
+        setattr(self, name, fresh)
+        self.overrides = {**self.overrides, "num_classes": num_classes}
+
+    def taps(self, x: Tensor, rows: Iterable[str]) -> dict[str, Tensor]:
+        """The outputs of the rows, or dotted submodules, of these names; nothing after the last of them is computed.
+
+        Raises UsageError for an unknown name, listing the rows.
+        """
+        wanted, table, modules = list(rows), [name for name, _ in self.named_children()], dict(self.named_modules())
+        for name in wanted:
+            if not name or name not in modules:
+                raise UsageError(f"{self.name or 'the network'} has no row {name!r}; its rows are {', '.join(table)}")
+        self._accept(x)
+        found: dict[str, Tensor] = {}
+
+        def keep(name: str, module: nn.Module, args: Any, output: Tensor) -> None:
+            found[name] = output
+
+        handles = [modules[name].register_forward_hook(partial(keep, name)) for name in wanted]
+        try:
+            for row in self[: max(table.index(name.partition(".")[0]) + 1 for name in wanted) if wanted else 0]:
+                x = row(x)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return {name: found[name] for name in wanted}
+
+    def check_input(self, height: int, width: int) -> None:
+        """Passes the shape of such a picture through the rows; no weight, statistic or random state is touched.
+
+        Raises UsageError, naming the first row that fails and the smallest size, or the size its weights are made for.
+        """
+        rows = dict(meta_copy(self).eval().named_children())
+        _, failed = _pass(rows, self.in_channels, height, width)
+        if failed is None:
+            self._accepted.add((height, width))
+            return
+        what, smallest = f"{self.name or 'this network'}: a {height}x{width} picture", _minimum(rows, self.in_channels)
+        if self.input_size is None or max(height, width) < smallest:
+            fixed = f" (it is made for {self.input_size}x{self.input_size})" if self.input_size else ""
+            raise UsageError(f"{what} is too small for row {failed}; the minimum is {smallest}x{smallest}{fixed}")
+        raise UsageError(
+            f"{what} does not fit row {failed}, whose weights are made for {self.input_size}x{self.input_size}; resize"
+            f" the picture, or create the network with input_size=SIDE (at least {smallest})"
+        )
+
+    def _head_index(self) -> int:
+        return [name for name, _ in self.named_children()].index(self.head)
+
+    def _accept(self, x: Tensor) -> None:
+        """Checks each new picture size once; inside a compiler the check is left out, since it would be traced."""
+        if not torch.compiler.is_compiling():
+            height, width = x.shape[-2:]
+            if (height, width) not in self._accepted:
+                self.check_input(height, width)
+
+
+class FullyConnected(nn.Linear):
+    """A fully connected layer over the whole of its input map: (N, C, h, w) or (N, features) to (N, out_features)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(1))
+
+
+class Residual(nn.Module):
+    """relu(body(x) + shortcut(x)), the building block of residual networks."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module, out_channels: int) -> None:
+        super().__init__()
+        self.body, self.shortcut, self.relu = body, shortcut, nn.ReLU()
+        self.out_channels = out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.relu(self.body(x) + self.shortcut(x))
+        return y
+
+
+def stack(**parts: nn.Module) -> nn.Sequential:
+    """The parts one after the other, by name."""
+    return nn.Sequential(OrderedDict(parts))
+
+
+def conv_relu(in_channels: int, out_channels: int, kernel: int, stride: int = 1, **options: Any) -> nn.Sequential:
+    """Convolution and ReLU, padded so that stride 1 keeps the size; `options` are nn.Conv2d's."""
+    options = {"padding": kernel // 2, **options}
+    return stack(conv=nn.Conv2d(in_channels, out_channels, kernel, stride, **options), relu=nn.ReLU())
+
+
+def conv_bn(
+    in_channels: int, out_channels: int, kernel: int, stride: int = 1, *, relu: bool = True, bias: bool = False
+) -> nn.Sequential:
+    """Convolution, batch normalisation and, unless told otherwise, ReLU; stride 1 keeps the size."""
+    conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=bias)
+    after = {"relu": nn.ReLU()} if relu else {}
+    return stack(conv=conv, bn=nn.BatchNorm2d(out_channels), **after)
+
+
+def fill(weights: Callable[[Tensor], Any], name: str, module: nn.Module) -> None:
+    """Initialises a convolution or fully connected layer: the weights by `weights`, the biases 0."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        weights(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+HE_NORMAL: InitRule = partial(fill, partial(nn.init.kaiming_normal_, nonlinearity="relu"))  # variance 2 / fan-in
+GLOROT_UNIFORM: InitRule = partial(fill, nn.init.xavier_uniform_)  # variance 2 / (fan-in + fan-out)
+
+
+def choose(axis: str, value: Any, options: Mapping[Any, V]) -> V:
+    """The option of this value. Raises UsageError listing the valid ones."""
+    if value not in options:
+        raise UsageError(f"{axis}={value!r} is unknown; valid values: {', '.join(map(str, options))}")
+    return options[value]
+
+
+def map_shape(rows: Mapping[str, nn.Module], in_channels: int, side: int) -> tuple[int, int, int]:
+    """(C, h, w) after these rows for a square picture, worked out without data.
+
+    Raises UsageError naming the row for which `side` is too small, and the minimum.
+    """
+    copies = {name: meta_copy(row).eval() for name, row in rows.items()}
+    shape, failed = _pass(copies, in_channels, side, side)
+    if failed is not None:
+        smallest = _minimum(copies, in_channels)
+        raise UsageError(f"input_size={side} is too small for row {failed}; the minimum is {smallest}")
+    _, channels, height, width = shape
+    return channels, height, width
+
+
+def meta_copy(module: M) -> M:
+    """The module without its numbers: a copy with its tensors on the meta device, and without hooks."""
+    memo: dict[int, Any] = {id(t): t.detach().to("meta") for t in chain(module.parameters(), module.buffers())}
+    for part in module.modules():  # a user's hooks must not see the shapes that are only tried out
+        memo |= {id(hooks): OrderedDict() for hooks in (part._forward_pre_hooks, part._forward_hooks)}
+    return copy.deepcopy(module, memo)
+
+
+def _pass(rows: Mapping[str, nn.Module], channels: int, height: int, width: int) -> tuple[tuple[int, ...], str | None]:
+    """The shape after the rows and None, or the shape before the first row that fails and its name."""
+    tensors = chain.from_iterable(row.parameters() for row in rows.values())
+    dtype = next((t.dtype for t in tensors), None)
+    x = torch.empty(1, channels, height, width, device="meta", dtype=dtype)
+    with torch.no_grad():
+        for name, row in rows.items():
+            try:
+                x = row(x)
+            except (RuntimeError, ValueError):
+                return tuple(x.shape), name
+    return tuple(x.shape), None
+
+
+def _minimum(rows: Mapping[str, nn.Module], channels: int) -> int:
+    """The smallest side of a square picture that reaches the first row whose weights fix the size of its map."""
+    free: dict[str, nn.Module] = {}
+    for name, row in rows.items():
+        if any(isinstance(part, nn.Linear) or hasattr(part, "map_size") for part in row.modules()):
+            break
+        free[name] = row
+    return 1 + bisect_left(range(1, 2049), True, key=lambda side: _pass(free, channels, side, side)[1] is None)

@@ -1,0 +1,170 @@
+"""ResNet. He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016, arXiv:1512.03385.
+
+Paper map    Fig. 5: basic, bottleneck.   Fig. 3: Plain.   Sec. 3.3 and Table 3: SHORTCUTS A, B, C.
+             Table 1: imagenet.   Sec. 4.2: cifar.   Sec. 3.4, by its reference [13]: He-normal weights.
+Readings     Table 1 says which blocks stride, not which of their convolutions: the first 1x1, as in the released
+             models; only that gives the printed multiply-adds. Option A takes every second row and column and appends
+             its zeros after the channels. pool1 pads by 1. Batch normalisation starts at 1 and 0, the bias of fc at 0.
+             ImageNet networks have option B and CIFAR networks option A unless their names say otherwise.
+Departures
+    1. The `_v15` networks stride the 3x3 convolution of a bottleneck, as torchvision and others do, which their weights
+       need.
+    2. The `_split` networks put half of option A's zeros before the channels and half after, as the public CIFAR-10
+       weights of akamaster/pytorch_resnet_cifar10 need.
+    3. Option B on 18 layers, option C on any but 34, and both on CIFAR (`_b`, `_c`) are combinations the paper does not
+       report; the options are the paper's.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ..layers import HE_NORMAL, FullyConnected, Network, Residual, choose, conv_bn, stack
+
+Shortcut = Callable[[int, int, int], nn.Module]  # in_channels, out_channels, stride
+Block = Callable[[int, int, int], nn.Module]  # in_channels, width, stride; it knows its out_channels
+
+
+class ZeroPad(nn.Module):
+    """Option A: every `stride`-th row and column, with channels of zeros before and after."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.before, self.after = before, after
+        self.kernel_size, self.stride = 1, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.before, self.after))
+
+
+def zero_pad(in_channels: int, out_channels: int, stride: int, *, split: bool = False) -> nn.Module:
+    """Option A: no parameters."""
+    extra = out_channels - in_channels
+    before = extra // 2 if split else 0
+    return ZeroPad(before, extra - before, stride) if extra else nn.Identity()
+
+
+def projection(in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """Option B: a projection where the channels grow."""
+    return nn.Identity() if in_channels == out_channels else all_projection(in_channels, out_channels, stride)
+
+
+def all_projection(in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """Option C: a projection everywhere."""
+    return conv_bn(in_channels, out_channels, 1, stride, relu=False)
+
+
+SHORTCUTS: dict[str, Shortcut] = {
+    "A": zero_pad, "B": projection, "C": all_projection, "split": partial(zero_pad, split=True)
+}  # fmt: skip
+
+
+def two_convs(in_channels: int, width: int, stride: int) -> nn.Sequential:
+    """The body of a basic block."""
+    return stack(conv1=conv_bn(in_channels, width, 3, stride), conv2=conv_bn(width, width, 3, relu=False))
+
+
+def three_convs(in_channels: int, width: int, reduce: int, stride: int) -> nn.Sequential:
+    """The body of a bottleneck, whose first two convolutions have the strides `reduce` and `stride`."""
+    return stack(
+        conv1=conv_bn(in_channels, width, 1, reduce),
+        conv2=conv_bn(width, width, 3, stride),
+        conv3=conv_bn(width, 4 * width, 1, relu=False),
+    )
+
+
+class Plain(nn.Sequential):
+    """Fig. 3 middle: 3x3, 3x3 without a shortcut."""
+
+    def __init__(self, in_channels: int, width: int, stride: int) -> None:
+        super().__init__(OrderedDict(body=two_convs(in_channels, width, stride), relu=nn.ReLU()))
+        self.out_channels = width
+
+
+def basic(in_channels: int, width: int, stride: int, shortcut: Shortcut) -> Residual:
+    """Fig. 5 left: 3x3, 3x3."""
+    return Residual(two_convs(in_channels, width, stride), shortcut(in_channels, width, stride), width)
+
+
+def bottleneck(in_channels: int, width: int, stride: int, shortcut: Shortcut) -> Residual:
+    """Fig. 5 right: 1x1 reduces, 3x3, 1x1 restores."""
+    body = three_convs(in_channels, width, stride, 1)
+    return Residual(body, shortcut(in_channels, 4 * width, stride), 4 * width)
+
+
+def bottleneck_v15(in_channels: int, width: int, stride: int, shortcut: Shortcut) -> Residual:
+    """Departure 1: the bottleneck with the stride in its 3x3."""
+    body = three_convs(in_channels, width, 1, stride)
+    return Residual(body, shortcut(in_channels, 4 * width, stride), 4 * width)
+
+
+def network(
+    stem: dict[str, nn.Module], block: Block, stages: Iterable[tuple[str, int, int]], channels: int, num_classes: int
+) -> Network:
+    """`stem`, the stages (name, width, blocks), of which all but the first halve the map, and the head."""
+    rows = dict(stem)
+    for index, (name, width, count) in enumerate(stages):
+        blocks: list[Any] = []
+        for unit in range(count):
+            blocks.append(block(channels, width, 2 if index > 0 and unit == 0 else 1))
+            channels = blocks[-1].out_channels
+        rows[name] = nn.Sequential(*blocks)
+    rows |= {"avgpool": nn.AdaptiveAvgPool2d(1), "fc": FullyConnected(channels, num_classes)}
+    return Network(rows, head="avgpool", initialise=HE_NORMAL)
+
+
+def imagenet(block: Block, depths: tuple[int, ...], *, num_classes: int = 1000, in_channels: int = 3) -> Network:
+    """Table 1. (N, 3, 224, 224) to (N, num_classes)."""
+    stem = {"conv1": conv_bn(in_channels, 64, 7, 2), "pool1": nn.MaxPool2d(3, 2, 1)}  # 112, 56
+    names = ("conv2_x", "conv3_x", "conv4_x", "conv5_x")  # 56, 28, 14, 7
+    return network(stem, block, zip(names, (64, 128, 256, 512), depths, strict=True), 64, num_classes)
+
+
+def cifar(block: Block, depth: int, *, num_classes: int = 10, in_channels: int = 3) -> Network:
+    """Sec. 4.2, the 6n + 2 layers of the CIFAR-10 nets. (N, 3, 32, 32) to (N, num_classes)."""
+    n = (depth - 2) // 6
+    stages = (("stage1", 16, n), ("stage2", 32, n), ("stage3", 64, n))  # 32, 16, 8
+    return network({"conv1": conv_bn(in_channels, 16, 3)}, block, stages, 16, num_classes)
+
+
+def resnet(
+    block: Any, depths: tuple[int, ...], *, shortcut: str = "B", num_classes: int = 1000, in_channels: int = 3
+) -> Network:
+    """Table 1 with the shortcuts of Sec. 3.3."""
+    block = partial(block, shortcut=choose("shortcut", shortcut, SHORTCUTS))
+    return imagenet(block, depths, num_classes=num_classes, in_channels=in_channels)
+
+
+def resnet_cifar(depth: int, *, shortcut: str = "A", num_classes: int = 10, in_channels: int = 3) -> Network:
+    """Sec. 4.2 with the shortcuts of Sec. 3.3."""
+    block = partial(basic, shortcut=choose("shortcut", shortcut, SHORTCUTS))
+    return cifar(block, depth, num_classes=num_classes, in_channels=in_channels)
+
+
+VARIANTS: dict[str, Any] = {
+    "plain18": partial(imagenet, Plain, (2, 2, 2, 2)),
+    "plain34": partial(imagenet, Plain, (3, 4, 6, 3)),
+    "resnet18": partial(resnet, basic, (2, 2, 2, 2)),
+    "resnet18_a": partial(resnet, basic, (2, 2, 2, 2), shortcut="A"),
+    "resnet18_c": partial(resnet, basic, (2, 2, 2, 2), shortcut="C"),
+    "resnet34": partial(resnet, basic, (3, 4, 6, 3)),
+    "resnet34_a": partial(resnet, basic, (3, 4, 6, 3), shortcut="A"),
+    "resnet34_c": partial(resnet, basic, (3, 4, 6, 3), shortcut="C"),
+    "resnet50": partial(resnet, bottleneck, (3, 4, 6, 3)),
+    "resnet101": partial(resnet, bottleneck, (3, 4, 23, 3)),
+    "resnet152": partial(resnet, bottleneck, (3, 8, 36, 3)),
+    "resnet50_v15": partial(resnet, bottleneck_v15, (3, 4, 6, 3)),
+    "resnet101_v15": partial(resnet, bottleneck_v15, (3, 4, 23, 3)),
+    "resnet152_v15": partial(resnet, bottleneck_v15, (3, 8, 36, 3)),
+    **{f"plain{depth}": partial(cifar, Plain, depth) for depth in (20, 32, 44, 56, 110)},
+    **{f"resnet{depth}": partial(resnet_cifar, depth) for depth in (20, 32, 44, 56, 110, 1202)},
+    **{f"resnet{depth}_b": partial(resnet_cifar, depth, shortcut="B") for depth in (20, 56, 110)},
+    **{f"resnet{depth}_c": partial(resnet_cifar, depth, shortcut="C") for depth in (20, 56, 110)},
+    **{f"resnet{depth}_split": partial(resnet_cifar, depth, shortcut="split") for depth in (20, 32, 44, 56, 110, 1202)},
+}

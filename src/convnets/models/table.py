@@ -1,0 +1,164 @@
+"""A network as a table: what each row does, its output, its cost and what it sees of the picture.
+
+Everything is read off the modules during one pass on the meta device, so it holds for any network of named rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..layers import Network, Residual, meta_copy
+
+Pair = tuple[int, int]
+Shapes = dict[nn.Module, tuple[tuple[int, ...], tuple[int, ...]]]  # what went into and came out of each module
+Field = tuple[Pair, Pair]  # receptive field and stride, each (height, width) in pixels of the picture
+
+WORDS: dict[type[nn.Module], str] = {nn.BatchNorm2d: "bn", nn.ReLU: "relu"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a network for one picture. `receptive_field` and `stride` are one number, or (h, w) if they differ."""
+
+    name: str
+    operation: str
+    output: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+    receptive_field: int | tuple[int, int]
+    stride: int | tuple[int, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as JSON values."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+
+
+def layer_table(network: Network, input: tuple[int, int, int]) -> list[Row]:
+    """The rows of `network` for a picture (C, H, W). Raises UsageError when the picture does not fit."""
+    channels, height, width = input
+    network.check_input(height, width)
+    copy = meta_copy(network).eval()
+    shapes: Shapes = {}
+
+    def note(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        shapes[module] = tuple(args[0].shape), tuple(output.shape)
+
+    for module in copy.modules():
+        module.register_forward_hook(note)
+    with torch.no_grad():
+        x = torch.empty(1, channels, height, width, device="meta", dtype=next(copy.parameters()).dtype)
+        for row in copy:
+            x = row(x)
+    rows, field = [], ((1, 1), (1, 1))
+    for name, module in copy.named_children():
+        field = see(module, field, shapes)
+        rows.append(
+            Row(
+                name=name,
+                operation=operation(module),
+                output=shapes[module][1][1:],
+                parameters=sum(parameter.numel() for parameter in module.parameters()),
+                multiply_adds=sum(multiply_adds(part, shapes[part][1]) for part in module.modules() if part in shapes),
+                receptive_field=_square(field[0]),
+                stride=_square(field[1]),
+            )
+        )
+    return rows
+
+
+def multiply_adds(module: nn.Module, output: tuple[int, ...]) -> int:
+    """Multiply-adds of one layer for one picture: convolutions and fully or locally connected layers only."""
+    if isinstance(module, nn.Conv2d):
+        return module.weight.numel() * math.prod(output[2:])
+    if isinstance(module, nn.Linear) or hasattr(module, "map_size"):
+        return sum(parameter.numel() for name, parameter in module.named_parameters() if name == "weight")
+    return 0
+
+
+def see(module: nn.Module, field: Field, shapes: Shapes) -> Field:
+    """Receptive field and stride behind `module`; where paths part and meet again, the widest path counts."""
+    if isinstance(module, nn.Sequential):
+        for part in module:
+            field = see(part, field, shapes)
+        return field
+    if isinstance(module, Residual):
+        return max(see(module.body, field, shapes), see(module.shortcut, field, shapes))
+    (seen, step), kernel, stride = field, (1, 1), (1, 1)
+    if isinstance(module, nn.Linear | nn.AdaptiveAvgPool2d):  # as a convolution over the whole of its map
+        before = shapes[module][0][2:]
+        kernel = (before[0], before[1]) if before else (1, 1)
+    elif hasattr(module, "kernel_size"):
+        kernel, stride = _pair(module.kernel_size), _pair(module.stride)
+    seen = (seen[0] + (kernel[0] - 1) * step[0], seen[1] + (kernel[1] - 1) * step[1])
+    return seen, (step[0] * stride[0], step[1] * stride[1])
+
+
+def operation(module: nn.Module) -> str:
+    """What a row does, in the papers' own notation: `conv 11x11/4, 96, relu`, `3 x [1x1 64, 3x3 64, 1x1 256]`."""
+    if isinstance(module, nn.Sequential):
+        blocks = [part for part in module if hasattr(part, "body")]
+        return _blocks(blocks) if blocks else ", ".join(filter(None, map(operation, module)))
+    match module:
+        case nn.Conv2d():
+            groups = f", {module.groups} groups" if module.groups > 1 else ""
+            return f"conv {_window(module)}, {module.out_channels}{groups}"
+        case nn.Linear():
+            return f"fc {module.out_features}"
+        case nn.MaxPool2d():
+            return f"max pool {_window(module)}"
+        case nn.AdaptiveAvgPool2d():
+            return "global average pool"
+        case nn.LocalResponseNorm():
+            return f"response norm over {module.size}"
+        case nn.Dropout():
+            return f"dropout {module.p:g}"
+    if hasattr(module, "map_size"):
+        return f"local {_window(module)}, {module.out_channels}"
+    return WORDS.get(type(module), "")
+
+
+def _blocks(blocks: Iterable[Any]) -> str:
+    """Equal blocks folded; what only the first block of a row has, its stride and shortcut, is said behind."""
+    texts = []
+    for body, group in groupby(blocks, key=lambda block: _body(block, strides=False)):
+        members = list(group)
+        strided = [text for text in _body(members[0], strides=True).split(", ") if "/" in text]
+        shortcuts = [_shortcut(block) for block in members]
+        everywhere = len(members) > 1 and all(shortcuts)
+        first = [text.split()[0] for text in strided] + [shortcuts[0]] * bool(shortcuts[0] and not everywhere)
+        text = f"{len(members)} x [{body}]" + (f", each with {shortcuts[-1]}" if everywhere else "")
+        texts.append(text + (f"; first {', '.join(first)}" if first else ""))
+    return ", ".join(texts)
+
+
+def _body(block: Any, *, strides: bool) -> str:
+    convs = [part for part in block.body.modules() if isinstance(part, nn.Conv2d)]
+    return ", ".join(f"{_window(conv, stride=strides)} {conv.out_channels}" for conv in convs)
+
+
+def _shortcut(block: Any) -> str:
+    shortcut = getattr(block, "shortcut", nn.Identity())
+    if isinstance(shortcut, nn.Identity):
+        return ""
+    return "1x1 shortcut" if any(True for _ in shortcut.parameters()) else "zero-padded shortcut"
+
+
+def _window(module: Any, stride: bool = True) -> str:
+    height, width = _pair(module.kernel_size)
+    step = _pair(module.stride)[0]
+    return f"{height}x{width}" + (f"/{step}" if stride and step > 1 else "")
+
+
+def _pair(value: Any) -> Pair:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _square(value: Pair) -> int | Pair:
+    return value[0] if value[0] == value[1] else value

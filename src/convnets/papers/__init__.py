@@ -1,0 +1,54 @@
+"""The papers as data: what each network is called, how large it is, and what was printed about it.
+
+Tests, commands and reports read the same records; nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ..errors import UsageError
+from . import alexnet, resnet, vgg
+from .record import Entry, Paper, Printed, Published, Result
+
+__all__ = ["Entry", "Paper", "Printed", "Published", "Result", "find", "names", "record"]
+
+
+def _catalogue(*papers: dict[str, Entry]) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Every network by name, and the name for every alias."""
+    entries: dict[str, Entry] = {}
+    aliases: dict[str, str] = {}
+    for entry in (entry for paper in papers for entry in paper.values()):
+        for name in (entry.name, *entry.aliases):
+            if name in entries or name in aliases:
+                raise ValueError(f"two networks are called {name}")
+        entries[entry.name] = entry
+        aliases |= dict.fromkeys(entry.aliases, entry.name)
+    return entries, aliases
+
+
+_ENTRIES, _ALIASES = _catalogue(alexnet.NETWORKS, vgg.NETWORKS, resnet.NETWORKS)
+
+
+def names(pattern: str = "*") -> list[str]:
+    """The networks whose name matches a pattern such as `resnet*_v15`; one without wildcards matches any part."""
+    pattern = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    return [name for name in _ENTRIES if fnmatchcase(name, pattern.lower())]
+
+
+def find(name: str) -> Entry:
+    """The record of a network by its name or alias. Raises UsageError with the names that come close."""
+    key = _ALIASES.get(name, name)
+    if key not in _ENTRIES:
+        close = difflib.get_close_matches(name.lower().replace("-", "").replace("_", ""), _ENTRIES, 3)
+        hint = f"did you mean {' or '.join(close)}?" if close else "`convnets list` names them all"
+        raise UsageError(f"no network is called {name!r}; {hint}")
+    return _ENTRIES[key]
+
+
+def record(name: str) -> dict[str, Any]:
+    """The record as plain JSON values."""
+    return dataclasses.asdict(find(name))

@@ -1,0 +1,80 @@
+"""The form in which every paper's numbers are kept. Plain data, read without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where the networks of a family were published."""
+
+    title: str
+    authors: str
+    year: int
+    venue: str
+    arxiv: str | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A total as the paper prints it: `value`, whose last printed digit stands for `unit`."""
+
+    quantity: str  # "parameters" or "multiply_adds"
+    value: float
+    unit: float
+    where: str
+
+    def agrees(self, ours: int) -> bool:
+        """Within one unit of the last digit, since printed figures are cut off as often as they are rounded."""
+        return abs(ours - self.value) < self.unit
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What the paper prints about one row: its map as "112x112", its "channels", or its number of "neurons"."""
+
+    kind: str
+    value: int | str
+    where: str
+
+    def agrees(self, output: tuple[int, ...]) -> bool:
+        """Whether a row with this output, (C, H, W) or (features,), is as printed."""
+        ours = {"map": "x".join(map(str, output[1:])), "channels": output[0], "neurons": prod(output)}
+        return ours[self.kind] == self.value
+
+    def __str__(self) -> str:
+        return str(self.value) if self.kind == "map" else f"{self.value:,} {self.kind}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A published test error in per cent."""
+
+    dataset: str
+    protocol: str
+    top1: float | None
+    top5: float | None
+    where: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network of the catalogue. `family` is the stem of its files; `departures` are numbers in its model file."""
+
+    name: str
+    family: str
+    paper: Paper
+    input: tuple[int, int, int]
+    classes: int
+    dataset: str
+    parameters: int
+    multiply_adds: int
+    published: tuple[Published, ...] = ()
+    rows: dict[str, Printed] = field(default_factory=dict)
+    results: tuple[Result, ...] = ()
+    departures: tuple[int, ...] = ()
+    aliases: tuple[str, ...] = ()
+    note: str = ""

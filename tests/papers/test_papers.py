@@ -1,0 +1,81 @@
+"""The records: that models and records agree, that numbers are marked fairly, and that departures are documented."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+
+import pytest
+
+from convnets import describe, models, papers
+from convnets.errors import UsageError
+
+FAMILIES = sorted({papers.find(name).family for name in papers.names()})
+
+
+def test_papers_and_models_name_the_same_networks() -> None:
+    built = [name for family in FAMILIES for name in importlib.import_module(f"convnets.models.{family}").VARIANTS]
+    assert sorted(built) == sorted(papers.names())
+
+
+@pytest.mark.parametrize("name", papers.names())
+def test_papers_and_models_agree(name: str) -> None:
+    entry, described = papers.find(name), describe(name)
+    assert (described["parameters"], described["multiply_adds"]) == (entry.parameters, entry.multiply_adds)
+    assert described["input"] == list(entry.input)
+    assert described["rows"][-1]["output"] == [entry.classes]
+    rows = {row["name"]: tuple(row["output"]) for row in described["rows"]}
+    assert set(entry.rows) <= set(rows)
+    differ = [row for row, printed in entry.rows.items() if not printed.agrees(rows[row])]
+    assert differ == (["conv1"] if name == "alexnet" else [])  # Fig. 2 misprints 253,440 for 290,400 neurons
+
+
+DISAGREE = {  # Table 1 counts 3.8, 7.6 and 11.3 for the stride on the 1x1, and 3.6 without projections
+    "resnet34_c", "resnet50_v15", "resnet101_v15", "resnet152_v15",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", papers.names())
+def test_published_totals(name: str) -> None:
+    entry = papers.find(name)
+    agree = [figure.agrees(getattr(entry, figure.quantity)) for figure in entry.published]
+    assert all(agree) == (name not in DISAGREE)
+
+
+def test_a_figure_agrees_within_its_last_digit() -> None:
+    figure = papers.Published("parameters", 138e6, 1e6, "")
+    assert figure.agrees(138357544)
+    assert figure.agrees(137000001)
+    assert not figure.agrees(139000000)
+    assert papers.Printed("map", "56x56", "").agrees((64, 56, 56))
+    assert not papers.Printed("map", "56x56", "").agrees((64, 55, 56))
+    assert not papers.Printed("neurons", 253440, "").agrees((96, 55, 55))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_departures_are_numbered_and_used(family: str) -> None:
+    text = importlib.import_module(f"convnets.models.{family}").__doc__ or ""
+    assert "Paper map" in text
+    numbers = [int(number) for number in re.findall(r"^ {4}(\d)\. ", text.partition("\nDepartures\n")[2], re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    entries = [papers.find(name) for name in papers.names() if papers.find(name).family == family]
+    assert {number for entry in entries for number in entry.departures} == set(numbers)
+    for entry in entries:
+        found = models.departures(entry.name)
+        assert [int(line.partition(".")[0]) for line in found] == list(entry.departures)
+
+
+def test_a_departure_is_quoted_whole() -> None:
+    (text,) = models.departures("resnet50_v15")
+    assert text.startswith("1. The `_v15` networks stride the 3x3")
+    assert text.endswith("which their weights need.")
+
+
+def test_names_aliases_and_records() -> None:
+    assert papers.find("resnet20_a") is papers.find("resnet20")
+    assert json.loads(json.dumps(papers.record("alexnet")))["paper"]["year"] == 2012
+    with pytest.raises(UsageError, match="no network is called 'ResNet_20'; did you mean resnet20"):
+        papers.find("ResNet_20")
+    with pytest.raises(UsageError, match="`convnets list` names them all"):
+        papers.find("zzzzzz")
