@@ -1,0 +1,156 @@
+"""Resizing, cropping and flipping uint8 pictures: the random way for training, the fixed way for everything else.
+
+Random numbers come from `randomness`, and a single picture takes the same path as a batch of one, so that a
+sample looks the same whether it is streamed or in memory, alone or in a batch.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from PIL import Image
+
+from ..spec import Augment, Preprocess
+from .decode import to_channels
+from .randomness import uniform
+
+FLIP, TOP, LEFT, AREA, ASPECT = range(5)  # draws of a sample; AREA and ASPECT are followed by their ATTEMPTS
+ATTEMPTS = 10
+MAX_ASPECT = 32
+FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "area": Image.Resampling.BOX,
+}
+
+
+def prepare(picture: np.ndarray, preprocess: Preprocess) -> np.ndarray:
+    """A decoded picture as the network sees it outside training: uint8 (size, size, channels), not yet normalised."""
+    picture = resize_shorter(to_channels(picture, preprocess.channels), preprocess)
+    return np.ascontiguousarray(centre_crop(picture[None], preprocess.size)[0])
+
+
+def resize_shorter(picture: np.ndarray, preprocess: Preprocess) -> np.ndarray:
+    """The picture (H, W, C) with its shorter side at `preprocess.resize`, the longer in proportion, rounded down.
+
+    Antialiased. Of a picture more than 32 times as long as wide only the middle is kept, since the resized whole
+    could be of any size.
+    """
+    if preprocess.resize is None:
+        return picture
+    shorter = min(picture.shape[:2])
+    height, width = (min(side, MAX_ASPECT * shorter) for side in picture.shape[:2])
+    if (height, width) != picture.shape[:2]:
+        top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+        picture = picture[top : top + height, left : left + width]
+    target = (preprocess.resize * height // shorter, preprocess.resize * width // shorter)
+    return _resize(picture, target, preprocess.interpolation)
+
+
+def centre_crop(batch: np.ndarray, size: int) -> np.ndarray:
+    """The middle size x size of a batch (N, H, W, C), zero padded where it is smaller."""
+    batch = _padded(batch, 0, size)
+    # Half pixels are rounded to the even side, as torchvision does, so that published figures compare.
+    top, left = (round((side - size) / 2) for side in batch.shape[1:3])
+    return batch[:, top : top + size, left : left + size]
+
+
+def augment_batch(
+    batch: np.ndarray, preprocess: Preprocess, augment: Augment, seed: int, epoch: int, samples: np.ndarray
+) -> np.ndarray:
+    """Training pictures (N, H, W, C) of one size, already resized, as random crops (N, size, size, C).
+
+    With `augment.area` they are the pictures as decoded: the crop's own resize replaces the one before.
+    """
+    size = preprocess.size
+    if augment.area is not None:
+        crops = [_area_crop(*pair, preprocess, augment, seed, epoch) for pair in zip(batch, samples, strict=True)]
+        batch = np.stack(crops)
+    else:
+        batch = _padded(batch, augment.pad, size)
+        top, left = (
+            (uniform(seed, epoch, samples, draw) * (side - size + 1)).astype(np.int64)
+            for draw, side in zip((TOP, LEFT), batch.shape[1:3], strict=True)
+        )
+        batch = _crops(batch, top, left, size)
+    if augment.flip:
+        mirrored = uniform(seed, epoch, samples, FLIP) < 0.5
+        pixels = batch.view(f"V{batch.shape[-1]}")[..., 0]  # whole pixels move twice as fast as their channels
+        pixels[mirrored] = pixels[mirrored, :, ::-1]
+    return batch
+
+
+def augment_picture(
+    picture: np.ndarray, preprocess: Preprocess, augment: Augment, seed: int, epoch: int, sample: int
+) -> np.ndarray:
+    """One decoded training picture (H, W, C) as a random crop (size, size, channels)."""
+    picture = to_channels(picture, preprocess.channels)
+    if augment.area is None:
+        picture = resize_shorter(picture, preprocess)
+    batch = augment_batch(picture[None], preprocess, augment, seed, epoch, np.array([sample]))
+    return np.asarray(batch[0])
+
+
+def _crops(batch: np.ndarray, top: np.ndarray, left: np.ndarray, size: int) -> np.ndarray:
+    """From each picture of the batch the size x size at its own (top, left), as a new array."""
+    count, height, width, channels = batch.shape
+    batch = np.ascontiguousarray(batch)
+    # A crop's row is one run of bytes in memory: runs[n, y, x] is the run that starts at pixel (y, x) of picture n.
+    shape = (count, height, width - size + 1, size * channels)
+    runs: np.ndarray = as_strided(batch, shape, (*batch.strides[:3], 1), writeable=False)
+    rows = top[:, None] + np.arange(size)
+    crops: np.ndarray = runs[np.arange(count)[:, None], rows, left[:, None]]
+    return crops.reshape(count, size, size, channels)
+
+
+def _padded(batch: np.ndarray, pad: int, size: int) -> np.ndarray:
+    """The batch with `pad` zeros on every side, and more where it would still be smaller than `size`."""
+    count, height, width, channels = batch.shape
+    shape = (count, max(height + 2 * pad, size), max(width + 2 * pad, size), channels)
+    if shape == batch.shape:
+        return batch
+    top, left = (shape[1] - height) // 2, (shape[2] - width) // 2
+    padded: np.ndarray = np.zeros(shape, np.uint8)
+    padded[:, top : top + height, left : left + width] = batch
+    return padded
+
+
+def _area_crop(
+    picture: np.ndarray, sample: int, preprocess: Preprocess, augment: Augment, seed: int, epoch: int
+) -> np.ndarray:
+    """Inception's crop: a random share of the area at a random aspect ratio (log-uniform), resized to size x size.
+
+    The first of ten tries that fits; otherwise the largest centred crop of an allowed aspect ratio.
+    """
+    assert augment.area is not None
+    height, width = picture.shape[:2]
+    tries = 2 * np.arange(ATTEMPTS)
+    share, shape, (down, right) = (
+        uniform(seed, epoch, np.array([sample]), draw) for draw in (AREA + tries, ASPECT + tries, np.array([TOP, LEFT]))
+    )
+    area = height * width * (augment.area[0] + share * (augment.area[1] - augment.area[0]))
+    lowest, highest = (math.log(bound) for bound in augment.aspect)
+    aspect = np.exp(lowest + shape * (highest - lowest))
+    wide, high = np.rint(np.sqrt(area * aspect)).astype(int), np.rint(np.sqrt(area / aspect)).astype(int)
+    fits = np.flatnonzero((wide >= 1) & (high >= 1) & (wide <= width) & (high <= height))
+    if len(fits):
+        crop_height, crop_width = int(high[fits[0]]), int(wide[fits[0]])
+        top, left = int(down * (height - crop_height + 1)), int(right * (width - crop_width + 1))
+    else:
+        crop_width = max(1, min(width, round(height * augment.aspect[1])))
+        crop_height = max(1, min(height, round(width / augment.aspect[0])))
+        top, left = (height - crop_height) // 2, (width - crop_width) // 2
+    crop = picture[top : top + crop_height, left : left + crop_width]
+    return _resize(crop, (preprocess.size, preprocess.size), preprocess.interpolation)
+
+
+def _resize(picture: np.ndarray, target: tuple[int, int], interpolation: str) -> np.ndarray:
+    """The picture (H, W, C) at `target` (height, width)."""
+    if target == picture.shape[:2]:
+        return picture
+    channels = picture.shape[2]
+    image = Image.fromarray(np.ascontiguousarray(picture[..., 0] if channels == 1 else picture))
+    resized = np.asarray(image.resize(target[::-1], FILTERS[interpolation]))
+    return resized[..., None] if channels == 1 else resized

@@ -1,0 +1,47 @@
+"""What `--data` takes, and which module opens it."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from ..errors import DataError
+from .arrays import cifar, digits, idx
+from .assemble import finish
+from .folders import class_folders, csv_listing
+from .imagenet import imagenet
+from .pictures import Source
+from .stores import ARCHIVE_ENDINGS, open_store
+from .torchvision_sets import SETS, torchvision_set
+
+
+def open_source(spec: str, *, val_fraction: float = 0.1, seed: int = 0, allow_empty: bool = False) -> Source:
+    """The data set that `spec` names, nothing decoded yet (see docs/data.md for what it can be).
+
+    Where there are training but no validation pictures, `val_fraction` of each class is set aside for validation,
+    picked by `seed` (0: none is). `digits` is always the built-in set; other names give way to a path that exists.
+    Raises DataError in one line, naming class, split, file or line.
+    """
+    source = _open(spec)
+    return finish(source, spec, val_fraction=val_fraction, seed=seed, allow_empty=allow_empty)
+
+
+def _open(spec: str) -> Source:
+    path = Path(spec).expanduser()
+    if spec == "digits":
+        return digits()
+    if path.is_dir() or (path.is_file() and path.name.lower().endswith(ARCHIVE_ENDINGS)):
+        store = open_store(path)
+        return cifar(store) or idx(store) or imagenet(store) or class_folders(store)
+    if path.is_file() and path.suffix.lower() == ".csv":
+        return csv_listing(path)
+    if spec.lower() in SETS and not path.exists():
+        return torchvision_set(spec.lower())
+    reason = "is neither a folder, a CSV file nor an archive" if path.exists() else "does not exist"
+    beside = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(spec, ["digits", *SETS, *beside], n=3)
+    raise DataError(
+        f"--data {spec}: {reason}{'; did you mean ' + ' or '.join(near) + '?' if near else ''} It takes digits, a "
+        f"folder or archive ({', '.join(ARCHIVE_ENDINGS)}) of class folders, MNIST's, CIFAR's or ImageNet's own files, "
+        f"a CSV file (path,label), or a name to download: {', '.join(SETS)}"
+    )
