@@ -1,0 +1,93 @@
+"""`convnets train`: train a network, or continue a run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from ..errors import UsageError
+from .common import device_option, pick_device
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--data", "--data-dir", metavar="SRC", help="digits, a folder, CSV or archive of pictures, cifar10 ...")
+@click.option("--recipe", metavar="R", help="quick, or a paper's own such as resnet/cifar10.")
+@click.option("--epochs", type=int, metavar="N", help="Train N epochs; every milestone is rescaled in proportion.")
+@click.option("--out", "--output", metavar="DIR", help="The run folder itself [default: runs/NAME, runs/NAME-2, ...].")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A field of the recipe, or model.AXIS.")
+@click.option("--batch-size", "-b", type=int, metavar="N", help="Same as --set batch_size=N.")
+@click.option("--lr", type=float, help="Same as --set optimizer.lr=LR.")
+@click.option("--weight-decay", "--wd", type=float, help="Same as --set optimizer.weight_decay=WD.")
+@click.option("--img-size", "--imgsz", type=int, metavar="PX", help="Same as --set preprocess.size=PX.")
+@click.option("--val-fraction", type=float, help="Share to validate on, where there is no split  [default: 0.1].")
+@click.option("--seed", type=int, metavar="N", help="Initial weights, order and augmentation  [default: 0].")
+@click.option("--resume", metavar="RUN|FILE|auto", help="Continue a run; auto: --out, else the newest unfinished run.")
+@click.option("--allow-change", multiple=True, metavar="KEY", help="Let --resume change KEY.")
+@click.option("--save-every", metavar="STEPS|5m", help="Save this often as well as after every epoch  [default: 5m].")
+@click.option("--workers", "-j", type=click.IntRange(0), default=0, show_default=True, help="Processes that load.")
+@click.option("--compile", "compile_", is_flag=True, help="Compile the network with torch.compile.")
+@click.option("--bad-images", type=click.Choice(["error", "skip"]), default="error", show_default=True)
+@click.option("--allow-empty", is_flag=True, help="Allow class folders without pictures.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs too (extra: convnets[tensorboard]).")
+@device_option
+def command(
+    name: str | None, data: str | None, recipe: str | None, epochs: int | None, out: str | None,
+    assignments: tuple[str, ...], batch_size: int | None, lr: float | None, weight_decay: float | None,
+    img_size: int | None, val_fraction: float | None, seed: int | None, resume: str | None,
+    allow_change: tuple[str, ...], save_every: str | None, workers: int, compile_: bool, bad_images: str,
+    allow_empty: bool, tensorboard: bool, device: str,
+) -> None:  # fmt: skip
+    """Train NAME on the pictures of --data; without either, a small network on the built-in digits."""
+    steps, seconds = read_save_every(save_every)
+    shortcuts = {
+        "batch_size": batch_size,
+        "optimizer.lr": lr,
+        "optimizer.weight_decay": weight_decay,
+        "preprocess.size": img_size,
+        "val_fraction": val_fraction,
+    }
+    given = [f"{key}={value}" for key, value in shortcuts.items() if value is not None]
+
+    from ..train import run
+    from ..train.plan import Request
+
+    request = Request(name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty)
+    machine = run.Machine(pick_device(device), workers, compile_, steps, seconds, tensorboard)
+    path = find_run(resume, name, out) if resume else None
+    folder = run.resume(path, request, machine, allow_change) if path else run.start(request, machine, out)
+    print(f"next: convnets evaluate {folder.path}   or   convnets predict {folder.path} PICTURE")
+
+
+def read_save_every(text: str | None) -> tuple[int, float]:
+    """--save-every as (steps, seconds): `200` is steps, `90s`, `5m` and `1h` are times."""
+    if text is None:
+        return 0, 300.0
+    match = re.fullmatch(r"(\d+)([smh]?)", text)
+    if match is None or int(match[1]) == 0:
+        raise UsageError(f"--save-every {text}: give a number of steps such as 200, or a time such as 90s, 5m or 1h")
+    number, unit = int(match[1]), match[2]
+    if not unit:
+        return number, 300.0
+    return 0, min(300.0, float(number * {"s": 1, "m": 60, "h": 3600}[unit]))
+
+
+def find_run(resume: str, name: str | None, out: str | None, root: str = "runs") -> str | None:
+    """The run that --resume means; None where `auto` finds none and a new one is to be started."""
+    if resume != "auto":
+        if out is not None:
+            raise UsageError("--out and --resume exclude each other; a resumed run stays in its folder")
+        return resume
+    if out is not None:
+        return out if (Path(out) / "run.json").is_file() else None
+
+    from ..runs.folder import RunFolder
+
+    unfinished = []
+    for path in Path(root).glob("*/run.json"):
+        run = RunFolder(path.parent).read_run()
+        if (name is None or run["network"]["name"] == name) and not RunFolder(path.parent).is_finished():
+            unfinished.append((run["started"], str(path.parent)))
+    return max(unfinished)[1] if unfinished else None

@@ -1,0 +1,59 @@
+"""One pass of a network over a split."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from ..data import Loader, normalise
+from ..layers import Network
+from ..spec import Preprocess
+from .metrics import Evaluation, Tally
+
+
+def evaluate_network(
+    network: Network,
+    loader: Loader,
+    preprocess: Preprocess,
+    device: torch.device | str = "cpu",
+    progress: bool = False,
+    precision: torch.dtype | None = None,
+) -> Evaluation:
+    """Evaluate every sample of `loader`'s split exactly once, in evaluation mode, on the `device` the network is on.
+
+    With `progress` a bar is drawn on stderr where that is a terminal. `precision` is a type to autocast to, if any.
+    Raises DivergedError for NaN or infinite outputs, UsageError where the input is too small for the network.
+    """
+    device = torch.device(device)
+    tally = Tally(network.num_classes)
+    seen = np.zeros(loader.samples, dtype=bool)
+    shown = progress and sys.stderr.isatty()
+    with evaluating(network), torch.autocast(device.type, dtype=precision, enabled=precision is not None):
+        for batch in tqdm(loader.epoch(0), "evaluate", len(loader), leave=False, disable=not shown, unit="batch"):
+            if seen[batch.index].any():
+                raise RuntimeError("the loader gave a sample twice")
+            seen[batch.index] = True
+            images = batch.images.to(device, non_blocking=True)
+            tally.update(network(normalise(images, preprocess)), batch.labels)
+    if not seen.all():
+        raise RuntimeError(f"the loader left out {np.sum(~seen)} of {len(seen)} samples; evaluate with shuffle=False")
+    return tally.result()
+
+
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; afterwards each module is back in the mode it was in, one by one."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training

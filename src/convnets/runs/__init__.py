@@ -1,0 +1,103 @@
+"""Runs: folders and checkpoints in, trained networks out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from .. import papers, spec
+from ..errors import CheckpointError, UsageError
+from ..layers import Network
+from ..models import create_model
+from . import checkpoint
+from .folder import BEST, LAST, RunFolder
+
+__all__ = ["Loaded", "RunFolder", "load"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A trained network with what its weights mean: class names and preprocessing."""
+
+    network: Network
+    classes: tuple[str, ...]
+    preprocess: spec.Preprocess
+    state: dict[str, Any]
+    path: Path
+
+
+def load(run: str | Path, model: str | None = None) -> Loaded:
+    """A trained network from a run folder (its best checkpoint) or a .safetensors file, in eval mode.
+
+    `model` names the network; plain weights, which do not name theirs, need it. Raises UsageError where nothing is
+    there, CheckpointError where the file is damaged or belongs to another network.
+    """
+    path = Path(run)
+    if path.is_dir():
+        path = _best_of(RunFolder.open(path))
+    if not checkpoint.is_checkpoint(path):
+        return _load_plain(path, model)
+    tensors, state = checkpoint.load(path)
+    network_name = state["network"]["name"]
+    if model is not None and papers.find(model).name != network_name:
+        raise CheckpointError(f"{path}: holds the weights of {network_name}, not of {model}; use --model {network_name}")
+    network = create_model(network_name, **state["network"]["overrides"])
+    prefix = "ema." if any(name.startswith("ema.") for name in tensors) else "model."
+    own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    load_weights(network, own, path)
+    preprocess = spec.from_dict(spec.Preprocess, state["preprocess"])
+    return Loaded(network.eval(), tuple(state["classes"]), preprocess, state, path)
+
+
+def load_weights(network: Network, weights: dict[str, Tensor], path: Path) -> None:
+    """Load every tensor of `network` from `weights`; CheckpointError listing the first that differ."""
+    own = network.state_dict()
+    differing = [
+        f"{name} ({_shape(weights.get(name))} in the file, {_shape(own.get(name))} in the network)"
+        for name in [*own, *(set(weights) - set(own))]
+        if _shape(weights.get(name)) != _shape(own.get(name))
+    ]
+    if differing:
+        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise CheckpointError(f"{path}: does not fit the network: {', '.join(differing[:3])}{more}")
+    network.load_state_dict(weights)
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "absent" if tensor is None else "x".join(map(str, tensor.shape)) or "scalar"
+
+
+def _best_of(folder: RunFolder) -> Path:
+    for name in (BEST, LAST):
+        if (folder.path / name).exists():
+            return folder.path / name
+    raise UsageError(f"{folder.path}: holds no checkpoint yet; continue it with convnets train --resume {folder.path}")
+
+
+def _load_plain(path: Path, model: str | None) -> Loaded:
+    if model is None:
+        raise UsageError(f"{path}: plain weights do not say which network they are of; add --model NAME")
+    weights = checkpoint.load_plain(path)
+    entry = papers.find(model)
+    head = [tensor for name, tensor in weights.items() if name.endswith("weight")][-1:]
+    classes = len(head[0]) if head else entry.classes
+    network = create_model(model, num_classes=classes)
+    load_weights(network, weights, path)
+    names = tuple(map(str, range(classes)))
+    return Loaded(network.eval(), names, default_preprocess(entry.input), {}, path)
+
+
+def default_preprocess(input_shape: tuple[int, int, int]) -> spec.Preprocess:
+    """What a network of this input (C, H, W) is fed where nothing was stored: ImageNet's channel statistics."""
+    channels, size, _ = input_shape
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    return spec.Preprocess(
+        size=size,
+        resize=round(size * 256 / 224) if size > 64 else size,
+        channels=channels,
+        mean=mean if channels == 3 else (0.5,) * channels,
+        std=std if channels == 3 else (0.25,) * channels,
+    )

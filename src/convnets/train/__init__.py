@@ -1,0 +1,1 @@
+"""Training: plans, the loop, and what watches over it."""

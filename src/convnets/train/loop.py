@@ -1,0 +1,117 @@
+"""The training loop. It receives objects and knows no options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..data import Batch, Loader, normalise
+from ..errors import DivergedError
+from ..evaluate import evaluate_network
+from ..spec import Preprocess
+from .state import Training
+
+CHECK_EVERY = 20  # steps between looks at the loss on an accelerator, where each look waits for the device
+
+
+class Keeper(Protocol):
+    """What watches over a run: shows progress, saves, and stops it. See keeper.py."""
+
+    def watch(self, groups: Iterable[list[Batch]], training: Training) -> Iterator[list[Batch]]:
+        """The same groups, timed and shown."""
+
+    def guard(self, loader: Loader) -> Loader:
+        """The same loader, which stops at a signal."""
+
+    def after_step(self, training: Training) -> None:
+        """Save where it is due; stop where it was asked for."""
+
+    def after_epoch(self, training: Training, row: dict[str, Any]) -> None:
+        """Record the epoch and save."""
+
+
+def train(
+    training: Training,
+    train_loader: Loader,
+    val_loader: Loader | None,
+    preprocess: Preprocess,
+    keeper: Keeper,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> None:
+    """Train until the recipe's last epoch. `forward` is the network's own call, or a compiled form of it."""
+    recipe, forward = training.recipe, forward or training.network
+    loss_function = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+    steps = steps_per_epoch(train_loader, recipe.accumulate)
+    while training.epoch < recipe.epochs:
+        training.network.train()
+        batches = train_loader.epoch(training.epoch, start=training.batch)
+        for group in keeper.watch(_groups(batches, recipe.accumulate), training):
+            rate = training.scheduler.rate(training.epoch + training.batch / recipe.accumulate / steps)
+            take_step(training, forward, loss_function, group, preprocess, rate)
+            keeper.after_step(training)
+        row = {"epoch": training.epoch + 1, "step": training.step, "lr": training.rate()}
+        row |= dict(zip(("train_loss", "train_error"), training.means(), strict=True))
+        if val_loader is not None:
+            row |= validate(training, keeper.guard(val_loader), preprocess)
+        training.scheduler.observe(row.get("val_error", row["train_error"]))
+        training.log.append(row)
+        training.next_epoch()
+        keeper.after_epoch(training, row)
+
+
+def take_step(
+    training: Training,
+    forward: Callable[[Tensor], Tensor],
+    loss_function: nn.Module,
+    group: list[Batch],
+    preprocess: Preprocess,
+    rate: float,
+) -> None:
+    """One step of the optimizer on the gradients of all batches of `group`. Raises DivergedError at a NaN loss."""
+    training.set_rate(rate)
+    for batch in group:
+        labels = batch.labels.to(training.device, non_blocking=True)
+        images = normalise(batch.images.to(training.device, non_blocking=True), preprocess)
+        with training.autocast():
+            logits = forward(images)
+            loss = loss_function(logits, labels)
+        training.scaler.scale(loss / len(group)).backward()
+        training.count(loss, logits, labels)
+    if training.device.type == "cpu" or training.step % CHECK_EVERY == 0:
+        _check_finite(training)
+    training.scaler.step(training.optimizer)
+    training.scaler.update()
+    training.optimizer.zero_grad(set_to_none=True)
+    training.batch, training.step = training.batch + len(group), training.step + 1
+    if training.average:
+        training.average.update(training.network, training.step)
+
+
+def validate(training: Training, loader: Loader, preprocess: Preprocess) -> dict[str, float]:
+    """Loss and top-1 error on the validation split, of the averaged weights where the recipe keeps an average."""
+    with training.averaged():
+        result = evaluate_network(training.network, loader, preprocess, device=training.device)
+    return {"val_loss": result.loss, "val_error": result.top1_error}
+
+
+def steps_per_epoch(loader: Loader, accumulate: int) -> int:
+    """Optimizer steps in an epoch; batches that do not fill a whole step are left out of it."""
+    return max(1, len(loader) // accumulate)
+
+
+def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    iterator = iter(batches)
+    while len(group := list(islice(iterator, size))) == size:
+        yield group
+
+
+def _check_finite(training: Training) -> None:
+    if not torch.isfinite(training.totals[0]):
+        raise DivergedError(
+            f"the loss became NaN or infinite at step {training.step + 1} (epoch {training.epoch + 1}); "
+            "the saved checkpoints are untouched; try a lower rate, for instance --lr with a tenth of it"
+        )

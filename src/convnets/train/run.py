@@ -1,0 +1,253 @@
+"""A training run from its plan, or from where an earlier one stopped, to its end."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import models, papers, runs, spec
+from ..data import Loader, Source, check, open_source
+from ..errors import Interrupted, ResourceError, UsageError
+from ..evaluate import evaluate_network
+from ..evaluate.pictures import draw_confusion, draw_curves
+from ..layers import Network
+from ..runs.folder import BEST, LAST, RunFolder, now, revision, versions
+from ..spec import Recipe
+from .keeper import RunKeeper
+from .loop import steps_per_epoch, train
+from .plan import Plan, Request, make_plan, split_assignments
+from .schedules import rescale
+from .state import Training
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How a run is carried out, which its result does not depend on (but for the device and `compile`)."""
+
+    device: torch.device
+    workers: int = 0
+    compile: bool = False
+    save_steps: int = 0
+    save_seconds: float = 300.0
+    tensorboard: bool = False
+
+
+def start(request: Request, machine: Machine, out: str | None = None, name: str | None = None) -> RunFolder:
+    """Plan a new run, train it in a new folder, and return the folder."""
+    plan = make_plan(request)
+    for line in plan.said:
+        print(line)
+    folder = RunFolder.create(name or plan.name, out)
+    run = _describe(plan, machine)
+    folder.write_run(run)
+    return _carry_out(folder, run, plan.source, plan.network(), machine, None)
+
+
+def resume(path: str, request: Request, machine: Machine, allowed: Collection[str] = ()) -> RunFolder:
+    """Continue the run at `path` (a folder, or a checkpoint in one) exactly where it was saved.
+
+    Raises UsageError listing every key that the request changes and that `allowed` does not name.
+    """
+    folder, saved = _find(Path(path))
+    run = folder.read_run()
+    where = request.data or run["source"]["spec"]
+    old = spec.from_dict(Recipe, run["recipe"])
+    source = open_source(where, val_fraction=old.val_fraction, seed=old.seed, allow_empty=request.allow_empty)
+    recipe, changes = _changes(request, run, old, source)
+    refused = [key for key in changes if not _is_allowed(key, allowed)]
+    if refused:
+        what = "; ".join(f"{key} {changes[key][0]} -> {changes[key][1]}" for key in refused)
+        keys = " ".join(f"--allow-change {key}" for key in refused)
+        raise UsageError(f"{folder.path}: resuming would change {what}; to let it pass: {keys}")
+    for key, (before, after) in changes.items():
+        print(f"changed by request: {key} {before} -> {after}")
+    run |= {"recipe": spec.to_dict(recipe), "changed": [*run.get("changed", []), *changes]}
+    source = check(source, bad=run["source"]["bad_images"])
+    torch.manual_seed(recipe.seed)
+    network = models.create_model(run["network"]["name"], **run["network"]["overrides"])
+    return _carry_out(folder, run, source, network, machine, saved)
+
+
+Saved = tuple[Path, dict[str, Tensor], dict[str, Any]]
+
+
+def _find(path: Path) -> tuple[RunFolder, Saved | None]:
+    """The run folder and its newest checkpoint, or the one checkpoint that was named."""
+    if path.is_file() and path.suffix == ".safetensors":
+        tensors, state = runs.checkpoint.load(path)
+        if "random.torch" not in tensors:
+            raise UsageError(f"{path}: holds weights only; resume from {path.with_name(LAST)} or the run folder")
+        return RunFolder.open(path.parent), (path, tensors, state)
+    folder = RunFolder.open(path)
+    return folder, folder.newest()
+
+
+def _changes(
+    request: Request, run: dict[str, Any], old: Recipe, source: Source
+) -> tuple[Recipe, dict[str, tuple[Any, Any]]]:
+    """The recipe to go on with, and what differs from the stored run: key -> (stored, asked for)."""
+    changes: dict[str, tuple[Any, Any]] = {}
+    values, axes = split_assignments(request.assignments)
+    overrides = run["network"]["overrides"]
+    if request.model is not None and papers.find(request.model).name != run["network"]["name"]:
+        changes["model"] = (run["network"]["name"], request.model)
+    changes |= {f"model.{key}": (overrides.get(key), axes[key]) for key in axes if overrides.get(key) != axes[key]}
+    if list(source.classes) != run["classes"]:
+        changes["classes"] = (_few(run["classes"]), _few(source.classes))
+    elif source.fingerprint != run["source"]["fingerprint"]:
+        changes["data"] = (_digest(run["source"]["fingerprint"]), _digest(source.fingerprint))
+    if request.recipe is not None and request.recipe != old.name:
+        changes["recipe"] = (old.name, request.recipe)
+    base = old
+    if request.epochs is not None and request.epochs != old.epochs:
+        changes["epochs"] = (old.epochs, request.epochs)
+        base, _ = rescale(old, request.epochs)
+    seed = [] if request.seed is None else [f"seed={request.seed}"]
+    recipe = spec.override(base, [*values, *seed])
+    before, after = spec.flatten(spec.to_dict(base)), spec.flatten(spec.to_dict(recipe))
+    differing = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    changes |= {key: (before.get(key), after.get(key)) for key in differing}
+    return recipe, changes
+
+
+def _is_allowed(key: str, allowed: Collection[str]) -> bool:
+    return any(key == name or key.startswith(name + ".") for name in allowed)
+
+
+def _few(classes: Collection[str]) -> str:
+    names = list(classes)
+    return f"{len(names)} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
+
+
+def _digest(fingerprint: dict[str, Any]) -> str:
+    return f"{fingerprint.get('sha256', '?')[:12]} {fingerprint.get('samples', '')}"
+
+
+def _describe(plan: Plan, machine: Machine) -> dict[str, Any]:
+    """What run.json and every checkpoint say about the run, all JSON."""
+    path = Path(plan.spec)
+    where = str(path.resolve()) if path.exists() else plan.spec
+    return {
+        "network": {"name": plan.name, "overrides": plan.overrides},
+        "classes": list(plan.source.classes),
+        "preprocess": spec.to_dict(plan.recipe.preprocess),
+        "recipe": spec.to_dict(plan.recipe),
+        "source": {
+            "spec": where,
+            "name": plan.source.name,
+            "fingerprint": plan.source.fingerprint,
+            "bad_images": plan.bad_images,
+        },
+        "paper": papers.record(plan.name),
+        "compile": machine.compile,
+        "command": shlex.join(["convnets", *sys.argv[1:]]),
+        "started": now(),
+        "versions": versions(),
+        "revision": revision(),
+    }
+
+
+def _carry_out(
+    folder: RunFolder, run: dict[str, Any], source: Source, network: Network, machine: Machine, saved: Saved | None
+) -> RunFolder:
+    recipe = spec.from_dict(Recipe, run["recipe"])
+    if saved is not None:
+        own = {key.removeprefix("model."): value for key, value in saved[1].items() if key.startswith("model.")}
+        runs.load_weights(network, own, saved[0])
+    training = Training(network, recipe, machine.device)
+    train_loader, val_loader = _loaders(source, recipe, machine)
+    if len(train_loader) == 0:
+        raise UsageError("the training split has no pictures")
+    steps = steps_per_epoch(train_loader, recipe.accumulate)
+    keeper = RunKeeper(folder, run, steps, machine.save_steps, machine.save_seconds)
+    if saved is not None:
+        training.restore(saved[1], saved[2])
+        folder.write_metrics(training.log)
+        folder.trim_timing(training.epoch)
+    _introduce(folder, run, source, training, saved is not None)
+    if machine.tensorboard:
+        keeper.board = _board(folder, training.step)
+    forward = torch.compile(network) if machine.compile else None
+    with keeper:
+        try:
+            train(training, train_loader, val_loader, recipe.preprocess, keeper, forward)
+        except Interrupted:
+            keeper.save(training)
+            raise
+        except (MemoryError, RuntimeError) as error:
+            raise _out_of_memory(error, recipe) from error
+    _finish(folder, run, training, val_loader)
+    return folder
+
+
+def _loaders(source: Source, recipe: Recipe, machine: Machine) -> tuple[Loader, Loader | None]:
+    """Batches to train on, and to validate on where there is a validation split."""
+    train_split, val_split = source.splits["train"], source.splits.get("val")
+    train_loader = Loader(
+        train_split,
+        recipe.preprocess,
+        batch_size=max(1, recipe.batch_size // recipe.accumulate),
+        augment=recipe.augment,
+        shuffle=True,
+        seed=recipe.seed,
+        workers=machine.workers,
+    )
+    if val_split is None or not len(val_split.labels):
+        return train_loader, None
+    return train_loader, Loader(val_split, recipe.preprocess, batch_size=256, workers=machine.workers)
+
+
+def _introduce(
+    folder: RunFolder, run: dict[str, Any], source: Source, training: Training, resumed: bool
+) -> None:
+    """Say what is about to happen."""
+    counts = ", ".join(f"{len(split.labels):,} {name}" for name, split in source.splits.items())
+    names = ", ".join(source.classes[:20]) + (", ..." if len(source.classes) > 20 else "")
+    parameters = sum(parameter.numel() for parameter in training.network.parameters())
+    print(f"data {source.name}: {counts}; {len(source.classes)} classes: {names}")
+    size = training.recipe.preprocess.size
+    print(f"network {run['network']['name']}: {parameters:,} parameters, input {size}x{size}, on {training.device}")
+    if resumed:
+        ahead = range(training.epoch, min(training.epoch + 3, training.recipe.epochs))
+        rates = ", ".join(f"{training.scheduler.rate(epoch):.4g}" for epoch in ahead)
+        print(f"resumed at step {training.step}, epoch {training.epoch + 1}; learning rate of the next epochs: {rates}")
+    print(f"run folder {folder.path}", flush=True)
+
+
+def _finish(folder: RunFolder, run: dict[str, Any], training: Training, val_loader: Loader | None) -> None:
+    """The pictures of a finished run, from its best weights, and what to do next."""
+    draw_curves(training.log, folder.path / "curves.png", f"{run['network']['name']} on {run['source']['name']}")
+    best, where = training.best or {}, "validation" if val_loader is not None else "training"
+    if val_loader is not None:
+        loaded = runs.load(folder.path / BEST)
+        network = loaded.network.to(training.device)
+        result = evaluate_network(network, val_loader, loaded.preprocess, device=training.device)
+        draw_confusion(result, loaded.classes, folder.path / "confusion.png", "validation")
+    print(f"best {where} error {best['error']:.2f} % after epoch {best['epoch']}; weights in {folder.path / BEST}")
+
+
+def _board(folder: RunFolder, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise UsageError("--tensorboard: not installed; pip install 'convnets[tensorboard]'") from None
+    return SummaryWriter(folder.path / "tensorboard", purge_step=step)
+
+
+def _out_of_memory(error: Exception, recipe: Recipe) -> Exception:
+    """The error as one about memory, where it is one."""
+    text = str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
+        smaller = max(1, recipe.batch_size // recipe.accumulate // 2)
+        return ResourceError(
+            f"out of memory with {recipe.batch_size // recipe.accumulate} pictures at a time; the last checkpoint is "
+            f"valid; try --set accumulate={recipe.accumulate * 2} ({smaller} at a time) or --batch-size {smaller}"
+        )
+    return error

@@ -1,0 +1,145 @@
+"""Everything that changes while a network trains: what a checkpoint holds, so that a run can go on bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..layers import Network
+from ..spec import Recipe
+from .optimizers import Average, make_optimizer
+from .schedules import Scheduler
+
+
+class Training:
+    """A network in training, with its optimizer, schedule, place in the run and record so far."""
+
+    def __init__(self, network: Network, recipe: Recipe, device: torch.device) -> None:
+        layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        self.network = network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        self.recipe, self.device = recipe, device
+        self.optimizer = make_optimizer(self.network, recipe.optimizer)
+        self.scheduler = Scheduler(recipe.schedule, recipe.optimizer.lr, recipe.epochs)
+        self.average = Average(self.network, recipe.ema) if recipe.ema else None
+        self.dtype = _dtype(recipe.precision, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
+        self.epoch = self.batch = self.step = 0  # batches of this epoch and steps of the run already taken
+        self.totals = torch.zeros(3, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+        self.log: list[dict[str, Any]] = []
+        self.best: dict[str, Any] | None = None
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context of the forward pass: mixed precision where the recipe and the device have it."""
+        if self.dtype is torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    def count(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch to the epoch's totals: summed loss, wrong answers, pictures."""
+        wrong = (logits.detach().argmax(1) != labels).sum()
+        summed = loss.detach().to(self.totals) * len(labels)
+        self.totals += torch.stack([summed, wrong.to(self.totals), torch.full_like(summed, len(labels))])
+
+    def means(self) -> tuple[float, float]:
+        """Mean loss and error in percent of the epoch so far."""
+        loss, wrong, seen = self.totals.tolist()
+        return loss / max(1, seen), 100 * wrong / max(1, seen)
+
+    def next_epoch(self) -> None:
+        """Begin the next epoch."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.totals.zero_()
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The network with the averaged weights, where the recipe keeps an average, and with its own again after."""
+        if self.average is None:
+            yield
+            return
+        own = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        self.network.load_state_dict(self.average.values)
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(own)
+
+    def rate(self) -> float:
+        """The learning rate of the last step."""
+        rate: float = self.optimizer.param_groups[0]["lr"]
+        return rate
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the next step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors a checkpoint needs, by name."""
+        found = {f"model.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        if self.average:
+            found |= {f"ema.{name}": tensor for name, tensor in self.average.values.items()}
+        found |= {f"optimizer.{name}": buffer for name, buffer in self._momenta()}
+        found |= {"progress.totals": self.totals, "random.torch": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            found["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        if self.device.type == "mps":
+            found["random.mps"] = torch.mps.get_rng_state()
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """All other values a checkpoint needs, as JSON."""
+        return {
+            "progress": {"epoch": self.epoch, "batch": self.batch, "step": self.step, "lr": self.rate()},
+            "schedule": self.scheduler.state(),
+            "scaler": self.scaler.state_dict(),
+            "log": self.log,
+            "best": self.best,
+        }
+
+    def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Go on from what `tensors()` and `state()` gave; the random states come last, since building uses them."""
+        self.network.load_state_dict(_under("model.", tensors))
+        if self.average:
+            self.average.restore(_under("ema.", tensors))
+        momenta = _under("optimizer.", tensors)
+        for name, parameter in self.network.named_parameters():
+            if name in momenta:
+                # copied into the parameter's own layout: another layout may add in another order
+                buffer = torch.empty_like(parameter).copy_(momenta[name])
+                self.optimizer.state[parameter]["momentum_buffer"] = buffer.detach()
+        self.scheduler.restore(state["schedule"])
+        if state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
+        self.epoch, self.batch, self.step = (state["progress"][key] for key in ("epoch", "batch", "step"))
+        self.log, self.best = state["log"], state["best"]
+        self.set_rate(state["progress"]["lr"])
+        self.totals.copy_(tensors["progress.totals"])
+        torch.set_rng_state(tensors["random.torch"])
+        if "random.cuda" in tensors and self.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+        if "random.mps" in tensors and self.device.type == "mps":
+            torch.mps.set_rng_state(tensors["random.mps"])
+
+    def _momenta(self) -> Iterator[tuple[str, Tensor]]:
+        for name, parameter in self.network.named_parameters():
+            buffer = self.optimizer.state.get(parameter, {}).get("momentum_buffer")
+            if buffer is not None:
+                yield name, buffer
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    """What the forward pass computes in. `auto` is mixed precision on CUDA, single precision elsewhere."""
+    if precision == "auto":
+        if device.type != "cuda":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    dtype: torch.dtype = getattr(torch, precision)
+    return dtype

@@ -1,0 +1,167 @@
+"""`convnets train` as a user types it, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from convnets import cli
+from convnets.cli.train import find_run, read_save_every
+from convnets.errors import ConvnetsError, DivergedError, UsageError
+from convnets.runs import checkpoint
+from convnets.runs.folder import RunFolder
+
+
+def convnets(*arguments: object) -> int:
+    """The exit code of a command line."""
+    return cli.run([str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_without_arguments_it_trains_on_digits(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convnets("train", "--epochs", 2) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].startswith("recipe quick (") and "no --recipe was given" in out.splitlines()[0]
+    assert "--epochs rescales the recipe: epochs 40 -> 2" in out
+    run = here / "runs" / "resnet20"
+    kept = {"run.json", "metrics.csv", "metrics.jsonl", "timing.csv", "curves.png", "confusion.png"}
+    kept |= {f"{name}.{end}" for name in ("last", "best") for end in ("safetensors", "json")}
+    assert kept <= {path.name for path in run.iterdir()}
+    rows = list(csv.DictReader((run / "metrics.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+    told = json.loads((run / "best.json").read_text())
+    assert told["classes"] == [str(digit) for digit in range(10)] and len(told["preprocess"]["mean"]) == 1
+    assert told["paper"]["name"] == "resnet20" and told["recipe"]["epochs"] == 2 and told["versions"]["torch"]
+    assert convnets("train", "--epochs", 1) == 0
+    assert (here / "runs" / "resnet20-2" / "last.safetensors").exists()
+
+
+def test_the_test_split_is_never_looked_at(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from convnets.data import Source
+    from convnets.train import plan
+
+    def without_test(source: Source, bad: str) -> Source:
+        source.splits["test"].pictures = None  # type: ignore[assignment]
+        return source
+
+    monkeypatch.setattr(plan, "check", without_test)
+    assert convnets("train", "--epochs", 1) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["resnet20"], "was published on CIFAR-10; name a folder of pictures, or try the built-in --data digits"),
+        (["vgg16"], "published on ImageNet"),
+        (["resnet21", "--data", "digits"], "no network is called 'resnet21'; did you mean resnet"),
+        (["resnet20", "--data", "digits", "--recipe", "resnet/cifar"], "recipes: quick, resnet/cifar10"),
+        (["resnet20", "--data", "digits", "--set", "optimiser.lr=1"], "valid keys: name, source, epochs"),
+        (["resnet20", "--data", "digits", "--set", "model.depth=1"], "no axis 'depth'; valid ones: shortcut"),
+        (["resnet20", "--data", "digits", "--epochs", "0"], "must be at least 1"),
+        (["resnet20", "--data", "digits", "--lr", "-1"], "optimizer.lr=-1.0: must be above 0"),
+        (["resnet20", "--data", "digits", "--batch-size", "0"], "batch_size=0: must be at least 1"),
+        (["resnet20", "--data", "digits", "--set", "ema=2"], "ema=2.0: must be at least 0 and below 1"),
+        (["alexnet", "--data", "digits", "--img-size", "32"], "input_size=32 is too small for row"),
+        (["vgg11", "--data", "digits", "--img-size", "16"], "the minimum is 32"),
+        (["resnet20", "--data", "nowhere"], "--data nowhere: does not exist"),
+        (["resnet20", "--data", "digits", "--device", "cuda:99"], "no such device on this machine"),
+        (["resnet20", "--data", "digits", "--save-every", "often"], "give a number of steps"),
+        (["--epoch", "3"], "No such option"),
+        (["--resume", "nowhere"], "not a run folder"),
+    ],
+)
+def test_what_it_refuses_in_one_line(
+    arguments: list[str], message: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convnets("train", *arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err and len(captured.err.splitlines()) == 1
+    assert not list(here.glob("runs/*"))
+
+
+def test_out_is_the_run_folder_itself_and_must_be_empty(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "full").mkdir()
+    (here / "full" / "notes.txt").write_text("mine")
+    assert convnets("train", "--epochs", 1, "--out", "full") == 2
+    assert "not empty" in capsys.readouterr().err
+    assert [path.name for path in (here / "full").iterdir()] == ["notes.txt"]
+    assert convnets("train", "--epochs", 1, "--out", "mine") == 0
+    assert (here / "mine" / "run.json").exists() and not (here / "runs").exists()
+
+
+def test_an_unreadable_picture_stops_or_is_left_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        (here / "data" / name).mkdir(parents=True)
+        for index in range(20):
+            pixels = np.full((12, 12, 3), 10 * index, np.uint8)
+            Image.fromarray(pixels).save(here / "data" / name / f"{index}.png")
+    (here / "data" / "b" / "bad.png").write_bytes(b"not a picture")
+    assert convnets("train", "resnet20", "--data", "data", "--epochs", 1) == 2
+    assert "bad.png" in capsys.readouterr().err
+    assert convnets("train", "resnet20", "--data", "data", "--epochs", 1, "--bad-images", "skip") == 0
+    captured = capsys.readouterr()
+    assert "bad.png" in captured.err and "36 train, 4 val" in captured.out
+
+
+def test_a_loss_that_becomes_nan_ends_the_run_with_4(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convnets("train", "plain20", "--data", "digits", "--lr", 1e30, "--epochs", 2) == DivergedError.exit_code
+    assert "became NaN or infinite at step" in capsys.readouterr().err
+
+
+def test_compiled_training_saves_plain_names(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda network: torch.nn.Sequential(network))  # what wraps the network
+    assert convnets("train", "--epochs", 1, "--compile", "--out", "run") == 0
+    tensors, _ = checkpoint.load(here / "run" / "best.safetensors")
+    assert "model.conv1.conv.weight" in tensors
+
+
+def test_auto_finds_the_newest_unfinished_run(here: Path) -> None:
+    assert find_run("auto", None, None) is None
+    assert convnets("train", "--epochs", 1, "--out", "runs/a") == 0
+    for name, started in (("b", "2026-01-02"), ("c", "2026-01-01")):
+        shutil.copytree(here / "runs" / "a", here / "runs" / name)
+        run = RunFolder(here / "runs" / name)
+        run.write_run({**run.read_run(), "started": started})
+        for path in run.path.glob("last.*"):
+            path.unlink()
+    assert find_run("auto", None, None) == str(Path("runs/b"))
+    assert find_run("auto", "resnet20", None) == str(Path("runs/b")) and find_run("auto", "vgg11", None) is None
+    assert find_run("auto", None, "runs/a") == "runs/a" and find_run("auto", None, "new") is None
+    with pytest.raises(UsageError, match="exclude each other"):
+        find_run("runs/b", None, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(None, (0, 300)), ("200", (200, 300)), ("90s", (0, 90)), ("2m", (0, 120)), ("1h", (0, 300))]
+)
+def test_save_every(text: str | None, expected: tuple[int, float]) -> None:
+    assert read_save_every(text) == expected
+
+
+def test_tensorboard_without_its_extra_says_how_to_get_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert convnets("train", "--epochs", 1, "--tensorboard") == 2
+    assert "convnets[tensorboard]" in capsys.readouterr().err
+
+
+def test_every_error_has_its_exit_code() -> None:
+    codes = {kind.__name__: kind.exit_code for kind in ConvnetsError.__subclasses__()}
+    assert codes == {"UsageError": 2, "CheckpointError": 3, "DivergedError": 4, "ResourceError": 5, "Interrupted": 1}

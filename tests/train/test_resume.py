@@ -1,0 +1,262 @@
+"""Exact resume: rows R01-R05, R08, R09 and K12 of the fault table, on real runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from convnets.errors import Interrupted, UsageError
+from convnets.runs import checkpoint
+from convnets.runs.folder import LAST, RunFolder
+from convnets.train import keeper, run
+from convnets.train.plan import Request
+from convnets.train.state import Training
+
+CPU = torch.device("cpu")
+
+# Every user of randomness that there is: order, pad-crop, flip, crops of random area, dropout.
+# A later one joins by a line here.
+RUNS: dict[str, Request] = {
+    "resnet": Request("resnet20", "digits", epochs=3, assignments=("ema=0.9", "augment.flip=true")),
+    "accumulate": Request("plain20", "digits", epochs=2, assignments=("accumulate=2", "optimizer.nesterov=false")),
+    "plateau": Request("resnet20", "digits", epochs=6, assignments=("schedule=plateau", "schedule.patience=2")),
+    "dropout": Request("alexnet_half", "PICTURES", epochs=2, assignments=("preprocess.size=67", "batch_size=16")),
+}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photographs of several sizes, two classes."""
+    root = tmp_path_factory.mktemp("pictures")
+    noise = np.random.default_rng(0)
+    for split, count in (("train", 48), ("val", 8)):
+        for label, name in enumerate(("dark", "light")):
+            (root / split / name).mkdir(parents=True)
+            for index in range(count // 2):
+                height, width = noise.integers(70, 110, 2)
+                pixels = noise.integers(0, 128, (height, width, 3)) + 100 * label
+                Image.fromarray(pixels.astype(np.uint8)).save(root / split / name / f"{index}.png")
+    return root
+
+
+def request_of(kind: str, pictures: Path) -> Request:
+    request = RUNS[kind]
+    return Request(**{**vars(request), "data": str(pictures)}) if request.data == "PICTURES" else request
+
+
+class Finished:
+    """Uninterrupted runs, made once each, to compare with."""
+
+    def __init__(self, root: Path, pictures: Path) -> None:
+        self.root, self.pictures, self.done = root, pictures, dict[str, dict[str, str]]()
+
+    def __getitem__(self, kind: str) -> dict[str, str]:
+        if kind not in self.done:
+            out = str(self.root / kind)
+            run.start(request_of(kind, self.pictures), run.Machine(CPU), out)
+            self.done[kind] = fingerprint(self.root / kind)
+        return self.done[kind]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator[Finished]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield Finished(tmp_path_factory.mktemp("finished"), pictures)
+    torch.set_num_threads(threads)
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """SHA-256 of everything that has to survive a stop, by part: a difference names its part."""
+    tensors, state = checkpoint.load(folder / LAST)
+    parts: dict[str, str] = {}
+    for prefix in ("model.", "ema.", "optimizer.", "random.", "progress."):
+        digest = hashlib.sha256()
+        for name in sorted(name for name in tensors if name.startswith(prefix)):
+            digest.update(name.encode() + tensors[name].numpy().tobytes())
+        parts[prefix] = digest.hexdigest()
+    parts |= {key: json.dumps(state[key]) for key in ("progress", "schedule", "log", "best", "scaler")}
+    parts |= {name: (folder / name).read_text() for name in ("metrics.csv", "metrics.jsonl")}
+    best, _ = checkpoint.load(folder / "best.safetensors")
+    parts["best weights"] = hashlib.sha256(b"".join(best[name].numpy().tobytes() for name in sorted(best))).hexdigest()
+    return parts
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int, number: int = signal.SIGTERM) -> None:
+    """Make the run get a signal during step `steps`."""
+    after_step = keeper.RunKeeper.after_step
+
+    def counted(self: keeper.RunKeeper, training: Training) -> None:
+        if training.step == steps:
+            self.signal = number
+        after_step(self, training)
+
+    monkeypatch.setattr(keeper.RunKeeper, "after_step", counted)
+
+
+def interrupted(
+    kind: str, pictures: Path, out: Path, steps: int, monkeypatch: pytest.MonkeyPatch, workers: int = 0
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_after(patch, steps)
+        with pytest.raises(Interrupted) as stopped:
+            run.start(request_of(kind, pictures), run.Machine(CPU, workers), str(out))
+    assert stopped.value.exit_code == 143
+
+
+def steps_in_epoch(folder: Path) -> int:
+    _, state = checkpoint.load(folder / LAST)
+    return int(state["progress"]["step"] / state["recipe"]["epochs"])
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_r01_stopped_at_an_epochs_end(
+    kind: str, finished: Finished, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, out = finished[kind], tmp_path / "run"
+    interrupted(kind, pictures, out, steps_in_epoch(finished.root / kind), monkeypatch)
+    run.resume(str(out), Request(), run.Machine(CPU))
+    assert fingerprint(out) == expected
+
+
+@pytest.mark.parametrize("workers", [0, 4])
+@pytest.mark.parametrize("kind", ["resnet", "accumulate", "dropout"])
+def test_r02_r03_r05_stopped_in_mid_epoch_and_resumed_with_other_workers(
+    kind: str, workers: int, finished: Finished, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, out = finished[kind], tmp_path / "run"
+    steps = steps_in_epoch(finished.root / kind)
+    stop = random.Random(f"{kind}{workers}").randrange(1, 2 * steps)
+    interrupted(kind, pictures, out, stop, monkeypatch, workers)
+    run.resume(str(out), Request(), run.Machine(CPU, 4 - workers))
+    assert fingerprint(out) == expected
+
+
+def test_r08_a_plateau_resumes_with_its_counters(
+    finished: Finished, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A validation error that never improves after the first epoch: the rate falls after every second one."""
+    monkeypatch.setattr("convnets.train.loop.validate", lambda *_: {"val_loss": 1.0, "val_error": 50.0})
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run.start(RUNS["plateau"], run.Machine(CPU), str(whole))
+    steps = steps_in_epoch(whole)
+    interrupted("plateau", pictures, parts, 2 * steps + 1, monkeypatch)  # one of two epochs of patience used up
+    _, state = checkpoint.load(parts / LAST)
+    assert state["schedule"] == {"drops": 0, "waited": 1, "best": 50.0}
+    run.resume(str(parts), Request(), run.Machine(CPU))
+    rates = [row["lr"] for row in checkpoint.load(parts / LAST)[1]["log"]]
+    assert rates == [row["lr"] for row in checkpoint.load(whole / LAST)[1]["log"]]
+    assert rates == pytest.approx([0.2, 0.2, 0.2, 0.02, 0.02, 0.002])
+    assert fingerprint(parts) == fingerprint(whole)
+
+
+@pytest.mark.parametrize(
+    ("request_", "keys"),
+    [
+        (Request(assignments=("optimizer.lr=0.5",)), ["optimizer.lr 0.2 -> 0.5"]),
+        (Request(assignments=("batch_size=64",)), ["batch_size 128 -> 64"]),
+        (Request("resnet32"), ["model resnet20 -> resnet32"]),
+        (Request(epochs=9, seed=3), ["epochs 3 -> 9", "seed 0 -> 3"]),
+        (Request(data="PICTURES"), ["classes 10 (0, 1, 2, 3, 4, ...) -> 2 (dark, light)"]),
+    ],
+)
+def test_r09_a_changed_run_is_refused(
+    request_: Request, keys: list[str], finished: Finished, pictures: Path, tmp_path: Path
+) -> None:
+    finished["resnet"]
+    out = tmp_path / "run"
+    shutil.copytree(finished.root / "resnet", out)
+    if request_.data:
+        request_ = Request(data=str(pictures))
+    with pytest.raises(UsageError) as refused:
+        run.resume(str(out), request_, run.Machine(CPU))
+    assert all(key in str(refused.value) for key in keys) and "--allow-change" in str(refused.value)
+
+
+def test_r09_an_allowed_change_passes(finished: Finished, tmp_path: Path) -> None:
+    finished["resnet"]
+    out = tmp_path / "run"
+    shutil.copytree(finished.root / "resnet", out)
+    longer = Request(epochs=4, assignments=("optimizer.lr=0.01",))
+    run.resume(str(out), longer, run.Machine(CPU), ("epochs", "optimizer.lr"))
+    _, state = checkpoint.load(out / LAST)
+    assert state["progress"]["epoch"] == 4 and len(state["log"]) == 4 and state["recipe"]["optimizer"]["lr"] == 0.01
+    assert set(state["changed"]) == {"epochs", "optimizer.lr"}
+
+
+def test_a_run_killed_before_its_first_save_starts_again(finished: Finished, tmp_path: Path) -> None:
+    expected, out = finished["resnet"], tmp_path / "run"
+    out.mkdir()
+    shutil.copy(finished.root / "resnet" / "run.json", out)
+    run.resume(str(out), Request(), run.Machine(CPU))
+    assert fingerprint(out) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.kills200)])
+def test_r04_killed_at_random_times(tmp_path: Path, kills: int, finished: Finished) -> None:
+    """SIGKILL, again and again, each time resumed; the result is that of the run that was left alone."""
+    request = Request("resnet20", "digits", epochs=kills, assignments=("ema=0.9", "augment.flip=true"))
+    whole, out, chance = tmp_path / "whole", tmp_path / "run", random.Random(kills)
+    run.start(request, run.Machine(CPU), str(whole))
+    for left in range(kills, -1, -1):
+        pid = os.fork()
+        if pid == 0:
+            silence()
+            machine = run.Machine(CPU, save_steps=1)
+            if (out / "run.json").exists():
+                run.resume(str(out), Request(), machine)
+            else:
+                shutil.rmtree(out, ignore_errors=True)
+                run.start(request, machine, str(out))
+            os._exit(0)
+        if left:
+            time.sleep(chance.uniform(0.0, 0.8))
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert fingerprint(out) == fingerprint(whole)
+
+
+def silence() -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+
+
+def wait_for(condition: object, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_k12_a_signal_ends_the_step_saves_and_exits(number: int, code: int, tmp_path: Path) -> None:
+    """The real command, started and stopped as a user would."""
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "convnets", "train", "resnet20", "--data", "digits", "--epochs", "500"]
+    process = subprocess.Popen([*command, "--out", str(out), "--save-every", "1"], stderr=subprocess.PIPE, text=True,
+                               stdout=subprocess.DEVNULL)  # fmt: skip
+    wait_for(lambda: (out / LAST).exists())
+    began = time.monotonic()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == code and time.monotonic() - began < 30
+    assert "continue with convnets train --resume" in errors and "Traceback" not in errors
+    newest = RunFolder(out).newest()
+    assert newest is not None and newest[2]["progress"]["step"] > 0
