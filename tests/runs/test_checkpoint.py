@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -35,9 +36,9 @@ def save_step(folder: RunFolder, step: int, size: int = 2000) -> None:
     folder.save(LAST, tensors_of(step, size), {"progress": {"step": step}, "note": 'a "sha256":"trap"'})
 
 
-def assert_is_step(loaded: tuple[Path, dict[str, Tensor], dict[str, object]] | None, steps: set[int], size: int) -> None:
+def assert_is_step(loaded: tuple[Path, dict[str, Tensor], dict[str, Any]] | None, steps: set[int], size: int) -> None:
     assert loaded is not None
-    step = loaded[2]["progress"]["step"]  # type: ignore[index]
+    step = loaded[2]["progress"]["step"]
     assert step in steps
     expected = tensors_of(step, size)
     assert expected.keys() == loaded[1].keys()
@@ -81,7 +82,7 @@ def test_k07_every_flipped_bit_is_found(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match=r"damaged in (tensor|section)"):
             checkpoint.load(path)
         if bit // 8 >= start:
-            with pytest.raises(CheckpointError, match="damaged in tensor (model|random)"):
+            with pytest.raises(CheckpointError, match=r"damaged in tensor (model|random)"):
                 checkpoint.load(path)
             named += 1
     assert named > 300

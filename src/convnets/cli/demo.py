@@ -12,7 +12,7 @@ from .common import device_option, pick_device
 if TYPE_CHECKING:
     from ..data import Split
 
-PICTURES = 12
+PICTURES = 15
 
 
 @click.command()
@@ -37,7 +37,7 @@ def command(out: str | None, epochs: int | None, device: str) -> None:
     test = open_source("digits").splits["test"]
     network = loaded.network.to(chosen)
     result = evaluate_network(network, Loader(test, loaded.preprocess, batch_size=256), loaded.preprocess, chosen)
-    draw_confusion(result, loaded.classes, folder / "confusion-test.png", "test")
+    draw_confusion(result, loaded.classes, folder / "confusion-test.png", "resnet20 on digits, test split")
     low, high = result.top1_interval
     print(f"test accuracy {100 - result.top1_error:.2f} %: error {result.top1_error:.2f} % "
           f"(95 % interval {low:.2f} to {high:.2f}) on {result.n} pictures")

@@ -41,12 +41,12 @@ def load(run: str | Path, model: str | None = None) -> Loaded:
     if not checkpoint.is_checkpoint(path):
         return _load_plain(path, model)
     tensors, state = checkpoint.load(path)
-    network_name = state["network"]["name"]
-    if model is not None and papers.find(model).name != network_name:
-        raise CheckpointError(f"{path}: holds the weights of {network_name}, not of {model}; use --model {network_name}")
-    network = create_model(network_name, **state["network"]["overrides"])
-    prefix = "ema." if any(name.startswith("ema.") for name in tensors) else "model."
-    own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    name = state["network"]["name"]
+    if model is not None and papers.find(model).name != name:
+        raise CheckpointError(f"{path}: holds the weights of {name}, not of {model}; use --model {name}")
+    network = create_model(name, **state["network"]["overrides"])
+    prefix = "ema." if any(key.startswith("ema.") for key in tensors) else "model."
+    own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
     load_weights(network, own, path)
     preprocess = spec.from_dict(spec.Preprocess, state["preprocess"])
     return Loaded(network.eval(), tuple(state["classes"]), preprocess, state, path)

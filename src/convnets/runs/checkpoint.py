@@ -107,7 +107,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     metadata = header.get("__metadata__", {})
     if _STATE not in metadata or _DIGEST not in metadata:
         raise CheckpointError(
-            f"{path}: damaged in section header, or no convnets checkpoint (plain weights need --model NAME --weights FILE)"
+            f"{path}: damaged in section header, or no convnets checkpoint; plain weights need --model NAME"
         )
     _verify(data, header, path)
     state = json.loads(metadata[_STATE])

@@ -47,7 +47,7 @@ class Plan:
     recipe: Recipe
     source: Source
     spec: str
-    bad_images: str
+    request: Request
     said: tuple[str, ...]
 
     def network(self) -> Network:
@@ -78,7 +78,7 @@ def make_plan(request: Request) -> Plan:
     _check_size(name, overrides, recipe)
     source = check(source, bad=request.bad_images)
     recipe = with_statistics(recipe, source)
-    return Plan(papers.find(name).name, overrides, recipe, source, data, request.bad_images, tuple(said))
+    return Plan(papers.find(name).name, overrides, recipe, source, data, request, tuple(said))
 
 
 def _what(request: Request) -> tuple[str, str]:

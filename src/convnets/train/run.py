@@ -22,7 +22,7 @@ from ..runs.folder import BEST, LAST, RunFolder, now, revision, versions
 from ..spec import Recipe
 from .keeper import RunKeeper
 from .loop import steps_per_epoch, train
-from .plan import Plan, Request, make_plan, split_assignments
+from .plan import DEMO_DATA, Plan, Request, make_plan, split_assignments
 from .schedules import rescale
 from .state import Training
 
@@ -59,8 +59,11 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
     run = folder.read_run()
     where = request.data or run["source"]["spec"]
     old = spec.from_dict(Recipe, run["recipe"])
-    source = open_source(where, val_fraction=old.val_fraction, seed=old.seed, allow_empty=request.allow_empty)
+    allow_empty = run["source"]["allow_empty"] or request.allow_empty
+    source = open_source(where, val_fraction=old.val_fraction, seed=old.seed, allow_empty=allow_empty)
     recipe, changes = _changes(request, run, old, source)
+    if machine.compile and not run["compile"]:
+        changes["compile"] = (False, True)
     refused = [key for key in changes if not _is_allowed(key, allowed)]
     if refused:
         what = "; ".join(f"{key} {changes[key][0]} -> {changes[key][1]}" for key in refused)
@@ -69,6 +72,7 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
     for key, (before, after) in changes.items():
         print(f"changed by request: {key} {before} -> {after}")
     run |= {"recipe": spec.to_dict(recipe), "changed": [*run.get("changed", []), *changes]}
+    run["compile"] = run["compile"] or machine.compile
     source = check(source, bad=run["source"]["bad_images"])
     torch.manual_seed(recipe.seed)
     network = models.create_model(run["network"]["name"], **run["network"]["overrides"])
@@ -101,7 +105,7 @@ def _changes(
     changes |= {f"model.{key}": (overrides.get(key), axes[key]) for key in axes if overrides.get(key) != axes[key]}
     if list(source.classes) != run["classes"]:
         changes["classes"] = (_few(run["classes"]), _few(source.classes))
-    elif source.fingerprint != run["source"]["fingerprint"]:
+    elif source.fingerprint["sha256"] != run["source"]["fingerprint"]["sha256"]:
         changes["data"] = (_digest(run["source"]["fingerprint"]), _digest(source.fingerprint))
     if request.recipe is not None and request.recipe != old.name:
         changes["recipe"] = (old.name, request.recipe)
@@ -127,13 +131,13 @@ def _few(classes: Collection[str]) -> str:
 
 
 def _digest(fingerprint: dict[str, Any]) -> str:
-    return f"{fingerprint.get('sha256', '?')[:12]} {fingerprint.get('samples', '')}"
+    return f"{fingerprint['sha256'][:12]} {fingerprint['samples']}"
 
 
 def _describe(plan: Plan, machine: Machine) -> dict[str, Any]:
     """What run.json and every checkpoint say about the run, all JSON."""
-    path = Path(plan.spec)
-    where = str(path.resolve()) if path.exists() else plan.spec
+    path = Path(plan.spec).expanduser()
+    where = str(path.resolve()) if plan.spec != DEMO_DATA and path.exists() else plan.spec
     return {
         "network": {"name": plan.name, "overrides": plan.overrides},
         "classes": list(plan.source.classes),
@@ -143,7 +147,8 @@ def _describe(plan: Plan, machine: Machine) -> dict[str, Any]:
             "spec": where,
             "name": plan.source.name,
             "fingerprint": plan.source.fingerprint,
-            "bad_images": plan.bad_images,
+            "bad_images": plan.request.bad_images,
+            "allow_empty": plan.request.allow_empty,
         },
         "paper": papers.record(plan.name),
         "compile": machine.compile,
@@ -174,7 +179,7 @@ def _carry_out(
     _introduce(folder, run, source, training, saved is not None)
     if machine.tensorboard:
         keeper.board = _board(folder, training.step)
-    forward = torch.compile(network) if machine.compile else None
+    forward = torch.compile(network) if run["compile"] else None
     with keeper:
         try:
             train(training, train_loader, val_loader, recipe.preprocess, keeper, forward)
@@ -182,7 +187,7 @@ def _carry_out(
             keeper.save(training)
             raise
         except (MemoryError, RuntimeError) as error:
-            raise _out_of_memory(error, recipe) from error
+            raise _explained(error, recipe) from error
     _finish(folder, run, training, val_loader)
     return folder
 
@@ -214,7 +219,9 @@ def _introduce(
     print(f"data {source.name}: {counts}; {len(source.classes)} classes: {names}")
     size = training.recipe.preprocess.size
     print(f"network {run['network']['name']}: {parameters:,} parameters, input {size}x{size}, on {training.device}")
-    if resumed:
+    if training.epoch >= training.recipe.epochs:
+        print(f"already finished: {training.epoch} epochs; to go on, add --epochs N --allow-change epochs")
+    elif resumed:
         ahead = range(training.epoch, min(training.epoch + 3, training.recipe.epochs))
         rates = ", ".join(f"{training.scheduler.rate(epoch):.4g}" for epoch in ahead)
         print(f"resumed at step {training.step}, epoch {training.epoch + 1}; learning rate of the next epochs: {rates}")
@@ -223,13 +230,14 @@ def _introduce(
 
 def _finish(folder: RunFolder, run: dict[str, Any], training: Training, val_loader: Loader | None) -> None:
     """The pictures of a finished run, from its best weights, and what to do next."""
-    draw_curves(training.log, folder.path / "curves.png", f"{run['network']['name']} on {run['source']['name']}")
+    title = f"{run['network']['name']} on {run['source']['name']}"
+    draw_curves(training.log, folder.path / "curves.png", title)
     best, where = training.best or {}, "validation" if val_loader is not None else "training"
     if val_loader is not None:
         loaded = runs.load(folder.path / BEST)
         network = loaded.network.to(training.device)
         result = evaluate_network(network, val_loader, loaded.preprocess, device=training.device)
-        draw_confusion(result, loaded.classes, folder.path / "confusion.png", "validation")
+        draw_confusion(result, loaded.classes, folder.path / "confusion.png", f"{title}, val split")
     print(f"best {where} error {best['error']:.2f} % after epoch {best['epoch']}; weights in {folder.path / BEST}")
 
 
@@ -241,9 +249,13 @@ def _board(folder: RunFolder, step: int) -> Any:
     return SummaryWriter(folder.path / "tensorboard", purge_step=step)
 
 
-def _out_of_memory(error: Exception, recipe: Recipe) -> Exception:
-    """The error as one about memory, where it is one."""
+def _explained(error: Exception, recipe: Recipe) -> Exception:
+    """The error as one about memory, a worker process or the compiler, where it is one."""
     text = str(error)
+    if "nductor" in type(error).__name__:
+        return UsageError(f"--compile: {text.splitlines()[0]}; it needs a C++ compiler, or leave it out")
+    if text.startswith("DataLoader worker"):  # torch reports a dead worker wherever the main process happens to be
+        return ResourceError(f"{text.splitlines()[0]} The last checkpoint is valid; resume with fewer --workers")
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
         smaller = max(1, recipe.batch_size // recipe.accumulate // 2)
         return ResourceError(

@@ -1,0 +1,38 @@
+"""Training on a GPU: mixed precision, and going on after a stop. Skipped where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from convnets.errors import Interrupted
+from convnets.runs import checkpoint
+from convnets.train import keeper, run
+from convnets.train.plan import Request
+from convnets.train.state import Training
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@pytest.mark.parametrize("precision", ["auto", "float32", "float16"])
+def test_a_run_learns_and_goes_on(precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = Request("resnet20", "digits", epochs=8, assignments=(f"precision={precision}",))
+    machine, out = run.Machine(torch.device("cuda")), tmp_path / "run"
+    after_step = keeper.RunKeeper.after_step
+
+    def stopped(self: keeper.RunKeeper, training: Training) -> None:
+        if training.step == 15:
+            self.signal = 15
+        after_step(self, training)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper.RunKeeper, "after_step", stopped)
+        with pytest.raises(Interrupted):
+            run.start(request, machine, str(out))
+    tensors, _ = checkpoint.load(out / "last.safetensors")
+    assert "random.cuda" in tensors
+    run.resume(str(out), Request(), machine)
+    _, state = checkpoint.load(out / "last.safetensors")
+    assert state["progress"]["step"] == 80 and state["log"][-1]["val_error"] < 15
