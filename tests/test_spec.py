@@ -81,7 +81,7 @@ def test_an_unknown_recipe_lists_the_known_ones() -> None:
 
 def test_quick_fits_the_data() -> None:
     cifar = quick(45_000, 32, 3, normalised=True, network_size=32)
-    assert (cifar.epochs, cifar.batch_size, cifar.preprocess.size) == (15, 128, 32)
+    assert (cifar.epochs, cifar.batch_size, cifar.preprocess.size) == (15, 64, 32)
     assert cifar.augment == Augment(pad=4, flip=True) and cifar.preprocess.resize is None
     mnist = quick(54_000, 28, 1, normalised=True, network_size=28)
     assert not mnist.augment.flip and mnist.preprocess.channels == 1

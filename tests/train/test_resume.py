@@ -160,15 +160,15 @@ def test_r08_a_plateau_resumes_with_its_counters(
     run.resume(str(parts), Request(), run.Machine(CPU))
     rates = [row["lr"] for row in checkpoint.load(parts / LAST)[1]["log"]]
     assert rates == [row["lr"] for row in checkpoint.load(whole / LAST)[1]["log"]]
-    assert rates == pytest.approx([0.2, 0.2, 0.2, 0.02, 0.02, 0.002])
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.01, 0.01, 0.001])
     assert fingerprint(parts) == fingerprint(whole)
 
 
 @pytest.mark.parametrize(
     ("request_", "keys"),
     [
-        (Request(assignments=("optimizer.lr=0.5",)), ["optimizer.lr 0.2 -> 0.5"]),
-        (Request(assignments=("batch_size=64",)), ["batch_size 128 -> 64"]),
+        (Request(assignments=("optimizer.lr=0.5",)), ["optimizer.lr 0.1 -> 0.5"]),
+        (Request(assignments=("batch_size=32",)), ["batch_size 64 -> 32"]),
         (Request("resnet32"), ["model resnet20 -> resnet32"]),
         (Request(epochs=9, seed=3), ["epochs 3 -> 9", "seed 0 -> 3"]),
         (Request(data="PICTURES"), ["classes 10 (0, 1, 2, 3, 4, ...) -> 2 (dark, light)"]),

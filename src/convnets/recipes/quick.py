@@ -21,11 +21,11 @@ def quick(pictures: int, size: int | None, channels: int, normalised: bool, netw
         name="quick",
         source="ours",
         epochs=max(5, min(MOST_EPOCHS, round(PICTURES_SEEN / max(1, pictures)))),
-        batch_size=min(128, max(8, pictures // 10)),
+        batch_size=min(64, max(8, pictures // 10)),
         optimizer=SGD(
-            lr=0.2 if normalised else 0.02, nesterov=True, weight_decay=5e-4, decay_norm_and_bias=False
+            lr=0.1 if normalised else 0.01, nesterov=True, weight_decay=5e-4, decay_norm_and_bias=False
         ),
-        schedule=OneCycle(),
+        schedule=OneCycle(peak=0.2),
         preprocess=Preprocess(size=side, resize=None if small else round(side * 256 / 224), channels=channels),
         augment=_augment(small, side, channels),
     )
