@@ -4,30 +4,32 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 # what the environment was made for: this checkout and these dependencies
 WANT := $(CURDIR) $(shell cat pyproject.toml constraints.txt | cksum)
+# one process a core, one thread a process; this checkout's code, whichever one the environment was made for
+TEST = PYTHONPATH="$(CURDIR)/src" OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n auto
 
 .PHONY: demo test test-quick lint types check environment
 demo: environment
-	@$(BIN)/convnets demo
+	@"$(BIN)/convnets" demo
 
 test: environment
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	@$(TEST)
 
 test-quick: environment
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow and not kills200"
+	@$(TEST) -m "not slow and not kills200"
 
 lint: environment
-	@$(BIN)/ruff check .
+	@"$(BIN)/ruff" check .
 
 types: environment
-	@$(BIN)/mypy
+	@"$(BIN)/mypy"
 
 check: lint types test
 
 environment:
-	@if [ "$$(cat $(VENV)/made-for 2>/dev/null)" != "$(WANT)" ]; then \
+	@if [ "$$(cat "$(VENV)/made-for" 2>/dev/null)" != "$(WANT)" ]; then \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")' && \
-	  { [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); } && \
+	  { [ -x "$(BIN)/python" ] || $(PYTHON) -m venv "$(VENV)"; } && \
 	  echo "installing into $(VENV) (once; the README says how much is downloaded)" && \
-	  $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]' && \
-	  echo "$(WANT)" > $(VENV)/made-for; \
+	  "$(BIN)/python" -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]' && \
+	  echo "$(WANT)" > "$(VENV)/made-for"; \
 	fi

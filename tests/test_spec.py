@@ -80,11 +80,12 @@ def test_an_unknown_recipe_lists_the_known_ones() -> None:
 
 
 def test_quick_fits_the_data() -> None:
-    cifar = quick(45_000, 32, 3, normalised=True, network_size=32)
+    cifar = quick(45_000, 32, 32, 3, normalised=True)
     assert (cifar.epochs, cifar.batch_size, cifar.preprocess.size) == (15, 64, 32)
     assert cifar.augment == Augment(pad=4, flip=True) and cifar.preprocess.resize is None
-    mnist = quick(54_000, 28, 1, normalised=True, network_size=28)
-    assert not mnist.augment.flip and mnist.preprocess.channels == 1
-    photographs = quick(200, None, 3, normalised=False, network_size=224)
+    enlarged = quick(54_000, 28, 32, 1, normalised=True)
+    assert (enlarged.preprocess.size, enlarged.preprocess.resize, enlarged.preprocess.channels) == (32, 32, 1)
+    assert not enlarged.augment.flip and enlarged.augment.area is None
+    photographs = quick(200, None, 128, 3, normalised=False)
     assert photographs.epochs == 40 and photographs.batch_size == 20 and photographs.augment.area is not None
-    assert photographs.optimizer.lr < cifar.optimizer.lr
+    assert photographs.preprocess.resize == 146 and photographs.optimizer.lr < cifar.optimizer.lr

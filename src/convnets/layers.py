@@ -89,7 +89,9 @@ class Network(nn.Sequential):
         return classifier
 
     def reset_classifier(self, num_classes: int) -> None:
-        """Puts a fresh classifier in the last row, initialised as the paper says."""
+        """Puts a fresh classifier in the last row, initialised as the paper says. Raises UsageError below one class."""
+        if num_classes < 1:
+            raise UsageError(f"num_classes={num_classes}: must be at least 1")
         weight = self.get_classifier().weight
         fresh = FullyConnected(self.num_features, num_classes, device=weight.device, dtype=weight.dtype)
         *_, (name, _) = self.named_children()
@@ -97,11 +99,12 @@ class Network(nn.Sequential):
         setattr(self, name, fresh)
         self.overrides = {**self.overrides, "num_classes": num_classes}
 
-    def taps(self, x: Tensor, rows: Iterable[str]) -> dict[str, Tensor]:
+    def taps(self, x: Tensor, rows: str | Iterable[str]) -> dict[str, Tensor]:
         """The outputs of the rows, or dotted submodules, of these names; nothing after the last of them is computed.
 
         Raises UsageError for an unknown name, listing the rows.
         """
+        rows = [rows] if isinstance(rows, str) else rows
         wanted, table, modules = list(rows), [name for name, _ in self.named_children()], dict(self.named_modules())
         for name in wanted:
             if not name or name not in modules:

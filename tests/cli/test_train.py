@@ -10,14 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from PIL import Image
 
-from convnets import cli
+from convnets import cli, runs
 from convnets.cli.train import find_run, read_save_every
 from convnets.errors import ConvnetsError, DivergedError, UsageError
+from convnets.models import create_model
 from convnets.runs import checkpoint
 from convnets.runs.folder import RunFolder
+from convnets.train import keeper, run
+from convnets.train.plan import Request, make_plan
 
 
 def convnets(*arguments: object) -> int:
@@ -37,15 +41,15 @@ def test_without_arguments_it_trains_on_digits(here: Path, capsys: pytest.Captur
     out = capsys.readouterr().out
     assert out.splitlines()[0].startswith("recipe quick (") and "no --recipe was given" in out.splitlines()[0]
     assert "--epochs rescales the recipe: epochs 40 -> 2" in out
-    run = here / "runs" / "resnet20"
+    folder = here / "runs" / "resnet20"
     kept = {"run.json", "metrics.csv", "metrics.jsonl", "timing.csv", "curves.png", "confusion.png"}
     kept |= {f"{name}.{end}" for name in ("last", "best") for end in ("safetensors", "json")}
-    assert kept <= {path.name for path in run.iterdir()}
-    rows = list(csv.DictReader((run / "metrics.csv").read_text().splitlines()))
+    assert kept <= {path.name for path in folder.iterdir()}
+    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
-    lines = (run / "metrics.jsonl").read_text().splitlines()
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
-    told = json.loads((run / "best.json").read_text())
+    told = json.loads((folder / "best.json").read_text())
     assert told["classes"] == [str(digit) for digit in range(10)] and len(told["preprocess"]["mean"]) == 1
     assert told["paper"]["name"] == "resnet20" and told["recipe"]["epochs"] == 2 and told["versions"]["torch"]
     assert convnets("train", "--epochs", 1) == 0
@@ -77,6 +81,10 @@ def test_the_test_split_is_never_looked_at(here: Path, monkeypatch: pytest.Monke
         (["resnet20", "--data", "digits", "--lr", "-1"], "optimizer.lr=-1.0: must be above 0"),
         (["resnet20", "--data", "digits", "--batch-size", "0"], "batch_size=0: must be at least 1"),
         (["resnet20", "--data", "digits", "--set", "ema=2"], "ema=2.0: must be at least 0 and below 1"),
+        (["resnet20", "--data", "digits", "--set", "accumulate=3"], "must divide batch_size=64"),
+        (["resnet20", "--data", "digits", "--set", "schedule.warmup=-1"], "must not be negative"),
+        (["resnet20", "--data", "digits", "--set", "preprocess.mean=0.5"], "needs as many values as mean"),
+        (["resnet18", "--data", "digits", "--batch-size", "1"], "needs two pictures at a time, not 1"),
         (["alexnet", "--data", "digits", "--img-size", "32"], "input_size=32 is too small for row"),
         (["vgg11", "--data", "digits", "--img-size", "16"], "the minimum is 32"),
         (["resnet20", "--data", "nowhere"], "--data nowhere: does not exist"),
@@ -119,9 +127,70 @@ def test_an_unreadable_picture_stops_or_is_left_out(here: Path, capsys: pytest.C
     assert "bad.png" in captured.err and "36 train, 4 val" in captured.out
 
 
+@pytest.mark.parametrize(
+    ("name", "side"), [("vgg11_lrn", 32), ("alexnet", 64), ("resnet20", 8), ("cuda_convnet_13", 8)]
+)
+def test_every_family_takes_small_pictures(name: str, side: int) -> None:
+    """The recipe enlarges the digits where a network needs it."""
+    recipe = make_plan(Request(name, "digits")).recipe
+    assert recipe.preprocess.size == side and recipe.preprocess.resize == (None if side == 8 else side)
+
+
+@pytest.mark.parametrize(("name", "side"), [("resnet18", 128), ("resnet20", 64)])
+def test_photographs_are_trained_at_a_size_a_cpu_can_bear(name: str, side: int, here: Path) -> None:
+    for label in ("a", "b"):
+        (here / "data" / label).mkdir(parents=True)
+        for index in range(4):
+            pixels = np.zeros((300, 300 + 10 * index, 3), np.uint8)
+            Image.fromarray(pixels).save(here / "data" / label / f"{index}.png")
+    assert make_plan(Request(name, "data")).recipe.preprocess.size == side
+
+
+def test_a_picture_a_class_is_enough_to_start(here: Path) -> None:
+    for label in ("a", "b"):
+        (here / "data" / label).mkdir(parents=True)
+        Image.fromarray(np.full((9, 9, 3), 50 + ord(label), np.uint8)).save(here / "data" / label / "x.png")
+    assert convnets("train", "resnet20", "--data", "data", "--epochs", 1, "--out", "run") == 0
+    assert not (here / "run" / "confusion.png").exists()  # nothing to validate on
+
+
+def test_a_closed_pipe_does_not_end_a_training(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(keeper, "print", broken, raising=False)
+    assert convnets("train", "--epochs", 1, "--out", "run") == 0
+    assert RunFolder(here / "run").is_finished()
+
+
+def test_pictures_that_cannot_be_written_are_a_warning(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run.start(Request(epochs=1), run.Machine(torch.device("cpu")), "run")
+    for name in ("curves.png", "confusion.png"):
+        (here / "run" / name).unlink()
+        (here / "run" / name).mkdir()
+    assert convnets("train", "--resume", "run", "--epochs", 2, "--allow-change", "epochs") == 0
+    assert "cannot draw the curves" in capsys.readouterr().err
+
+
+def test_plain_weights_with_their_networks_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = create_model("resnet20", num_classes=7, in_channels=1)
+    safetensors.torch.save_file(network.state_dict(), here / "plain.safetensors")
+    loaded = runs.load("plain.safetensors", model="resnet20")
+    assert len(loaded.classes) == 7 and loaded.preprocess.channels == 1
+    x = torch.rand(2, 1, 32, 32)
+    assert torch.equal(loaded.network(x), network.eval()(x))
+    assert convnets("predict", "--weights", "plain.safetensors", "x.png") == 2
+    assert "add --model NAME" in capsys.readouterr().err
+    assert convnets("predict", "--model", "resnet32", "--weights", "plain.safetensors", "x.png") == 3
+    assert "absent in the file" in capsys.readouterr().err
+    torch.save(network.state_dict(), here / "pickle.pth")
+    assert convnets("predict", "--model", "resnet20", "--weights", "pickle.pth", "x.png") == 3
+    assert "can run code and is not opened" in capsys.readouterr().err
+
+
 def test_a_loss_that_becomes_nan_ends_the_run_with_4(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convnets("train", "plain20", "--data", "digits", "--lr", 1e30, "--epochs", 2) == DivergedError.exit_code
-    assert "became NaN or infinite at step" in capsys.readouterr().err
+    assert "became NaN or infinite by step 2" in capsys.readouterr().err
 
 
 def test_compiled_training_saves_plain_names(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,12 +205,14 @@ def test_auto_finds_the_newest_unfinished_run(here: Path) -> None:
     assert convnets("train", "--epochs", 1, "--out", "runs/a") == 0
     for name, started in (("b", "2026-01-02"), ("c", "2026-01-01")):
         shutil.copytree(here / "runs" / "a", here / "runs" / name)
-        run = RunFolder(here / "runs" / name)
-        run.write_run({**run.read_run(), "started": started})
-        for path in run.path.glob("last.*"):
+        folder = RunFolder(here / "runs" / name)
+        folder.write_run({**folder.read_run(), "started": started})
+        for path in folder.path.glob("last.*"):
             path.unlink()
+    (here / "runs" / "d").mkdir()
+    (here / "runs" / "d" / "run.json").write_text("{")  # somebody else's damage is no reason to stop
     assert find_run("auto", None, None) == str(Path("runs/b"))
-    assert find_run("auto", "resnet20", None) == str(Path("runs/b")) and find_run("auto", "vgg11", None) is None
+    assert find_run("auto", "resnet20_a", None) == str(Path("runs/b")) and find_run("auto", "vgg11", None) is None
     assert find_run("auto", None, "runs/a") == "runs/a" and find_run("auto", None, "new") is None
     with pytest.raises(UsageError, match="exclude each other"):
         find_run("runs/b", None, "x")

@@ -170,7 +170,9 @@ def test_r08_a_plateau_resumes_with_its_counters(
         (Request(assignments=("optimizer.lr=0.5",)), ["optimizer.lr 0.1 -> 0.5"]),
         (Request(assignments=("batch_size=32",)), ["batch_size 64 -> 32"]),
         (Request("resnet32"), ["model resnet20 -> resnet32"]),
-        (Request(epochs=9, seed=3), ["epochs 3 -> 9", "seed 0 -> 3"]),
+        (Request(epochs=9, assignments=("ema=0.5",)), ["epochs 3 -> 9", "ema 0.9 -> 0.5"]),
+        (Request(seed=3), ["seed 0 -> 3"]),
+        (Request(assignments=("model.shortcut=C", "preprocess.size=16")), ["model.shortcut None -> C", "size 8 -> 16"]),
         (Request(data="PICTURES"), ["classes 10 (0, 1, 2, 3, 4, ...) -> 2 (dark, light)"]),
     ],
 )
@@ -184,10 +186,16 @@ def test_r09_a_changed_run_is_refused(
         request_ = Request(data=str(pictures))
     with pytest.raises(UsageError) as refused:
         run.resume(str(out), request_, run.Machine(CPU))
-    assert all(key in str(refused.value) for key in keys) and "--allow-change" in str(refused.value)
+    assert all(key in str(refused.value) for key in keys)
+    fixed = any(key.split()[0].split(".")[0] in run.FIXED for key in keys)
+    assert ("start a new one" if fixed else "--allow-change") in str(refused.value)
+    names = tuple(key.split()[0] for key in keys)
+    if fixed:  # no flag makes another run of it
+        with pytest.raises(UsageError, match="start a new one"):
+            run.resume(str(out), request_, run.Machine(CPU), (*names, "preprocess", "model"))
 
 
-def test_r09_an_allowed_change_passes(finished: Finished, tmp_path: Path) -> None:
+def test_r09_an_allowed_change_passes_and_stays(finished: Finished, tmp_path: Path) -> None:
     finished["resnet"]
     out = tmp_path / "run"
     shutil.copytree(finished.root / "resnet", out)
@@ -196,6 +204,33 @@ def test_r09_an_allowed_change_passes(finished: Finished, tmp_path: Path) -> Non
     _, state = checkpoint.load(out / LAST)
     assert state["progress"]["epoch"] == 4 and len(state["log"]) == 4 and state["recipe"]["optimizer"]["lr"] == 0.01
     assert set(state["changed"]) == {"epochs", "optimizer.lr"}
+    for path in out.glob("*.safetensors"):  # and is still there when the run has to start again
+        path.unlink()
+    run.resume(str(out), Request(), run.Machine(CPU))
+    _, again = checkpoint.load(out / LAST)
+    assert again["progress"]["epoch"] == 4 and again["recipe"] == state["recipe"]
+
+
+def test_a_run_that_went_back_stays_back(finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After --resume FILE the abandoned later checkpoint is not what the next --resume finds."""
+    finished["resnet"]
+    out, steps = tmp_path / "run", steps_in_epoch(finished.root / "resnet")
+    with monkeypatch.context() as patch:
+        stop_after(patch, steps)
+        with pytest.raises(Interrupted):
+            run.start(RUNS["resnet"], run.Machine(CPU), str(out))
+    early = tmp_path / "early.safetensors"
+    shutil.copy(out / LAST, early)
+    run.resume(str(out), Request(), run.Machine(CPU))
+    shutil.copy(early, out / "early.safetensors")
+    with monkeypatch.context() as patch:
+        stop_after(patch, steps + 2)
+        with pytest.raises(Interrupted):
+            run.resume(str(out / "early.safetensors"), Request(), run.Machine(CPU))
+    newest = RunFolder(out).newest()
+    assert newest is not None and newest[2]["progress"]["step"] == steps + 2
+    run.resume(str(out), Request(), run.Machine(CPU))
+    assert fingerprint(out) == finished["resnet"]
 
 
 def test_a_run_killed_before_its_first_save_starts_again(finished: Finished, tmp_path: Path) -> None:

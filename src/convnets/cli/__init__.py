@@ -82,6 +82,8 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         return _report("out of memory; try a smaller --batch-size", 5, debug)
     except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's; torch is not imported for its sake
+            return _report("out of memory; try a smaller --batch-size", 5, debug)
         return _report(f"unexpected {type(error).__name__}: {_one_line(str(error))}; --debug shows where", 1, debug)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,8 @@ def command(
 
     loaded = load_run(run, model, weights)
     source, split = _open(loaded, data, split, bad_images)
+    if not loaded.state:  # weights that bring no names take the data's
+        loaded = dataclasses.replace(loaded, classes=source.classes)
     chosen = pick_device(device)
     loader = Loader(source.splits[split], loaded.preprocess, batch_size=batch_size, workers=workers)
     network = loaded.network.to(chosen)
@@ -70,8 +73,6 @@ def _open(loaded: Loaded, data: str | None, split: str | None, bad_images: str) 
 
     Pictures that the run never saw, and that come without splits, are evaluated one and all: split `all`.
     """
-    import dataclasses
-
     from ..data import check, open_source
 
     trained_on = loaded.state.get("source", {})

@@ -53,8 +53,8 @@ def command(
     if not paths:
         raise UsageError("no pictures given; name files, folders, patterns in quotes, or - for standard input")
     items = [item for path in paths for item in find_pictures(path)]
-    if all(isinstance(item, DataError) for _, item in items):
-        raise UsageError(str(items[0][1]) if items else "standard input names no pictures")
+    if not items:
+        raise UsageError("standard input names no pictures; pipe in a picture, or paths one per line")
 
     from ..evaluate import Predictor
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from ..errors import UsageError
+from .. import papers
+from ..errors import CheckpointError, UsageError
 from .common import device_option, pick_device
 
 
@@ -27,7 +28,7 @@ from .common import device_option, pick_device
 @click.option("--resume", metavar="RUN|FILE|auto", help="Continue a run; auto: --out, else the newest unfinished run.")
 @click.option("--allow-change", multiple=True, metavar="KEY", help="Let --resume change KEY.")
 @click.option("--save-every", metavar="STEPS|5m", help="Save this often as well as after every epoch  [default: 5m].")
-@click.option("--workers", "-j", type=click.IntRange(0), default=0, show_default=True, help="Processes that load.")
+@click.option("--workers", "-j", type=click.IntRange(0), help="Processes that load  [default: as many as help].")
 @click.option("--compile", "compile_", is_flag=True, help="Compile the network with torch.compile.")
 @click.option("--bad-images", type=click.Choice(["error", "skip"]), default="error", show_default=True)
 @click.option("--allow-empty", is_flag=True, help="Allow class folders without pictures.")
@@ -37,7 +38,7 @@ def command(
     name: str | None, data: str | None, recipe: str | None, epochs: int | None, out: str | None,
     assignments: tuple[str, ...], batch_size: int | None, lr: float | None, weight_decay: float | None,
     img_size: int | None, val_fraction: float | None, seed: int | None, resume: str | None,
-    allow_change: tuple[str, ...], save_every: str | None, workers: int, compile_: bool, bad_images: str,
+    allow_change: tuple[str, ...], save_every: str | None, workers: int | None, compile_: bool, bad_images: str,
     allow_empty: bool, tensorboard: bool, device: str,
 ) -> None:  # fmt: skip
     """Train NAME on the pictures of --data; without either, a small network on the built-in digits."""
@@ -85,9 +86,14 @@ def find_run(resume: str, name: str | None, out: str | None, root: str = "runs")
 
     from ..runs.folder import RunFolder
 
-    unfinished = []
-    for path in Path(root).glob("*/run.json"):
-        run = RunFolder(path.parent).read_run()
-        if (name is None or run["network"]["name"] == name) and not RunFolder(path.parent).is_finished():
+    wanted, unfinished = name and papers.find(name).name, []
+    for path in sorted(Path(root).glob("*/run.json")):
+        folder = RunFolder(path.parent)
+        try:
+            run = folder.read_run()
+        except CheckpointError as error:
+            click.echo(f"warning: passed over: {error}", err=True)
+            continue
+        if wanted in (None, run["network"]["name"]) and not folder.is_finished():
             unfinished.append((run["started"], str(path.parent)))
     return max(unfinished)[1] if unfinished else None

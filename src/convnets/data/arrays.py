@@ -9,6 +9,8 @@ import pickle
 import posixpath
 import re
 import zlib
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -85,17 +87,21 @@ def _read_idx(store: Store, path: str, dimensions: int) -> np.ndarray:
 
 def cifar(store: Store) -> Source | None:
     """CIFAR-10 or CIFAR-100 in its python or binary form; None where the store holds neither."""
-    for folder in {posixpath.dirname(path) for path in store.files}:
+    found: dict[str, Callable[[], Source]] = {}
+    for folder in sorted({posixpath.dirname(path) for path in store.files}):
         names = {posixpath.basename(path) for path in store.files if posixpath.dirname(path) == folder}
+        python, binary = partial(_cifar_python, store, folder, names), partial(_cifar_binary, store, folder, names)
         if "batches.meta" in names:
-            return _cifar_python(store, folder, names, "cifar10", r"data_batch_\d+", "test_batch")
-        if {"meta", "train", "test"} <= names:
-            return _cifar_python(store, folder, names, "cifar100", "train", "test")
-        if "batches.meta.txt" in names:
-            return _cifar_binary(store, folder, names, "cifar10", r"data_batch_\d+\.bin", "test_batch.bin")
-        if {"fine_label_names.txt", "train.bin", "test.bin"} <= names:
-            return _cifar_binary(store, folder, names, "cifar100", r"train\.bin", "test.bin")
-    return None
+            found[folder] = partial(python, "cifar10", r"data_batch_\d+", "test_batch")
+        elif {"meta", "train", "test"} <= names:
+            found[folder] = partial(python, "cifar100", "train", "test")
+        elif "batches.meta.txt" in names:
+            found[folder] = partial(binary, "cifar10", r"data_batch_\d+\.bin", "test_batch.bin")
+        elif {"fine_label_names.txt", "train.bin", "test.bin"} <= names:
+            found[folder] = partial(binary, "cifar100", r"train\.bin", "test.bin")
+    if len(found) > 1:
+        raise DataError(f"{store.root}: holds several data sets ({', '.join(found)}); name one of these folders")
+    return next(iter(found.values()))() if found else None
 
 
 def _cifar_python(store: Store, folder: str, names: set[str], name: str, train: str, test: str) -> Source:

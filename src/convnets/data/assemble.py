@@ -80,24 +80,27 @@ def finish(source: Source, spec: str, *, val_fraction: float, seed: int, allow_e
     splits = dict(source.splits)
     if "train" in splits and "val" not in splits and val_fraction:
         held_out = stratified(splits["train"].labels, val_fraction, seed)
-        train = splits.pop("train")
-        splits = {"train": train.take(np.flatnonzero(~held_out)), "val": train.take(np.flatnonzero(held_out))} | splits
+        if held_out.any():
+            train = splits.pop("train")
+            parts = {"train": train.take(np.flatnonzero(~held_out)), "val": train.take(np.flatnonzero(held_out))}
+            splits = parts | splits
     samples = {split: len(pictures) for split, pictures in splits.items()}
     return replace(source, splits=splits, fingerprint=source.fingerprint | {"samples": samples})
 
 
 def check_classes(source: Source, spec: str) -> None:
-    """Raises DataError where a class has no picture in a split."""
+    """Raises DataError naming every class that has no picture in a split."""
+    found = []
     for split, pictures in source.splits.items():
         absent = np.flatnonzero(np.bincount(pictures.labels, minlength=len(source.classes)) == 0)
         if len(absent):
-            names = ", ".join(repr(source.classes[i]) for i in absent[:5]) + (", ..." if len(absent) > 5 else "")
-            kind = "class" if len(absent) == 1 else f"{len(absent)} classes"
-            has = "has" if len(absent) == 1 else "have"
-            raise DataError(
-                f"{spec}: {kind} {names} {has} no pictures in split {split!r}; add some, or take the class out of "
-                "every split (--allow-empty keeps it)"
-            )
+            names = ", ".join(repr(source.classes[i]) for i in absent)
+            kind, has = ("class", "has") if len(absent) == 1 else (f"{len(absent)} classes", "have")
+            found.append(f"{kind} {names} {has} no pictures in split {split!r}")
+    if found:
+        raise DataError(
+            f"{spec}: {'; '.join(found)}; add some, or take the class out of every split (--allow-empty keeps it)"
+        )
 
 
 def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -111,7 +114,7 @@ def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
 
 def _known_name(classes: tuple[str, ...]) -> str | None:
-    """A data set known by its classes alone, so that its pictures in class folders find the paper's recipe."""
+    """A data set known by its classes alone."""
     if classes == CIFAR10_CLASSES:
         return "cifar10"
     return "imagenet" if len(classes) == 1000 and all(map(WNID.fullmatch, classes)) else None

@@ -73,7 +73,8 @@ def printable(name: str) -> str:
     """A file name for messages: bytes that are no text become escapes, line breaks too."""
     if name.isprintable():
         return name
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    # joiners are invisible, but Persian, Hindi and emoji are spelled with them
+    return "".join(c if c.isprintable() or c in "\u200c\u200d" else ascii(c)[1:-1] for c in name)
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray:

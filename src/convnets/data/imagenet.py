@@ -27,7 +27,7 @@ LISTS = (
 
 def imagenet(store: Store) -> Source | None:
     """The source, or None where the store is laid out otherwise. The unlabelled test pictures are left out."""
-    base = next((match[1] for folder in store.folders if (match := TRAIN_FOLDER.fullmatch(folder))), None)
+    base = next((match[1] for folder in sorted(store.folders) if (match := TRAIN_FOLDER.fullmatch(folder))), None)
     if base is None:
         return None
     flat = re.compile(re.escape(base) + r"val/(images/)?[^/]+")

@@ -16,7 +16,6 @@ from ..errors import DataError, UsageError
 from .pictures import MemoryPictures, Pictures, Source, Split, StoredPictures
 
 MEMORY_LIMIT = 1024**3
-NAMED = 20
 THREADS = min(8, os.cpu_count() or 1)
 SMALL = 64 * 1024  # pixels; below it handing a picture to another thread costs more than decoding it
 
@@ -24,8 +23,8 @@ SMALL = 64 * 1024  # pixels; below it handing a picture to another thread costs 
 def check(source: Source, bad: str = "error", progress: bool = True) -> Source:
     """The source with every picture known to decode; decoded, in memory, where that takes 1 GiB at most.
 
-    Raises one DataError that names the unreadable pictures (the first 20 of them), or with bad="skip" drops them and
-    prints their names to standard error.
+    Raises one DataError that names the unreadable pictures, each on a line of its own, or with bad="skip" drops them
+    and prints their names to standard error.
     """
     if bad not in ("error", "skip"):
         raise UsageError(f"--bad-images is {bad!r}; it takes error or skip")
@@ -89,6 +88,8 @@ def _decode_all(pictures: Pictures) -> Iterator[np.ndarray | DataError]:
         except DataError as error:
             return error
 
+    if not len(pictures):
+        return
     first = attempt(0)
     yield first
     if THREADS == 1 or (isinstance(first, np.ndarray) and first.shape[0] * first.shape[1] < SMALL):
@@ -117,7 +118,4 @@ def _checked(source: Source, name: str, split: Split, good: np.ndarray, decoded:
 
 
 def _report(failures: list[str], total: int) -> str:
-    lines = [f"{len(failures)} of {total} pictures cannot be used:", *(f"  {line}" for line in failures[:NAMED])]
-    if len(failures) > NAMED:
-        lines.append(f"  ... and {len(failures) - NAMED} more")
-    return "\n".join(lines)
+    return "\n".join([f"{len(failures)} of {total} pictures cannot be used:", *(f"  {line}" for line in failures)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -23,24 +23,25 @@ def evaluate_network(
     preprocess: Preprocess,
     device: torch.device | str = "cpu",
     progress: bool = False,
-    precision: torch.dtype | None = None,
+    after_batch: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Evaluate every sample of `loader`'s split exactly once, in evaluation mode, on the `device` the network is on.
 
-    With `progress` a bar is drawn on stderr where that is a terminal. `precision` is a type to autocast to, if any.
+    With `progress` a bar is drawn on stderr where that is a terminal. `after_batch` may raise, to stop early.
     Raises DivergedError for NaN or infinite outputs, UsageError where the input is too small for the network.
     """
     device = torch.device(device)
     tally = Tally(network.num_classes)
     seen = np.zeros(loader.samples, dtype=bool)
     shown = progress and sys.stderr.isatty()
-    with evaluating(network), torch.autocast(device.type, dtype=precision, enabled=precision is not None):
+    with evaluating(network):
         for batch in tqdm(loader.epoch(0), "evaluate", len(loader), leave=False, disable=not shown, unit="batch"):
             if seen[batch.index].any():
                 raise RuntimeError("the loader gave a sample twice")
             seen[batch.index] = True
             images = batch.images.to(device, non_blocking=True)
             tally.update(network(normalise(images, preprocess)), batch.labels)
+            after_batch()
     if not seen.all():
         raise RuntimeError(f"the loader left out {np.sum(~seen)} of {len(seen)} samples; evaluate with shuffle=False")
     return tally.result()

@@ -1,4 +1,4 @@
-"""How networks are trained. A recipe is data; the default one is chosen here, and the choice explains itself."""
+"""How networks are trained. A recipe is data: the papers' own by name, and `quick` for everything else."""
 
 from __future__ import annotations
 

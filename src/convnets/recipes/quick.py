@@ -6,17 +6,17 @@ from ..spec import SGD, Augment, OneCycle, Preprocess, Recipe
 
 PICTURES_SEEN = 675_000  # 15 epochs of CIFAR-10's 45,000
 MOST_EPOCHS = 40
-SMALL = 64  # pictures up to this size are used as they are
+SMALL = 64  # pictures up to this size are cropped from a few more pixels around them, larger ones by area
 
 
-def quick(pictures: int, size: int | None, channels: int, normalised: bool, network_size: int) -> Recipe:
+def quick(pictures: int, size: int | None, side: int, channels: int, normalised: bool) -> Recipe:
     """A recipe for `pictures` training pictures of `size` pixels (None: of all sizes) with `channels` channels.
 
-    `normalised`: the network has batch normalisation, which allows a ten times higher rate.
-    `network_size`: the side of the input it is built for, pixels.
+    `side` is the side of the network's input in pixels. `normalised`: the network has batch normalisation, which
+    allows a ten times higher rate.
     """
     small = size is not None and size <= SMALL
-    side = max(size if small and size else min(network_size, 128), network_size if not small else 0)
+    resize = None if side == size else side if small else round(side * 256 / 224)
     return Recipe(
         name="quick",
         source="ours",
@@ -26,7 +26,7 @@ def quick(pictures: int, size: int | None, channels: int, normalised: bool, netw
             lr=0.1 if normalised else 0.01, nesterov=True, weight_decay=5e-4, decay_norm_and_bias=False
         ),
         schedule=OneCycle(peak=0.2),
-        preprocess=Preprocess(size=side, resize=None if small else round(side * 256 / 224), channels=channels),
+        preprocess=Preprocess(size=side, resize=resize, channels=channels),
         augment=_augment(small, side, channels),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .. import papers, spec
@@ -38,9 +39,9 @@ def load(run: str | Path, model: str | None = None) -> Loaded:
     path = Path(run)
     if path.is_dir():
         path = _best_of(RunFolder.open(path))
-    if not checkpoint.is_checkpoint(path):
-        return _load_plain(path, model)
-    tensors, state = checkpoint.load(path)
+    tensors, state = checkpoint.load_any(path)
+    if state is None:
+        return _from_plain(path, tensors, model)
     name = state["network"]["name"]
     if model is not None and papers.find(model).name != name:
         raise CheckpointError(f"{path}: holds the weights of {name}, not of {model}; use --model {name}")
@@ -77,17 +78,22 @@ def _best_of(folder: RunFolder) -> Path:
     raise UsageError(f"{folder.path}: holds no checkpoint yet; continue it with convnets train --resume {folder.path}")
 
 
-def _load_plain(path: Path, model: str | None) -> Loaded:
+def _from_plain(path: Path, weights: dict[str, Tensor], model: str | None) -> Loaded:
+    """Weights without a state: the network is named, its classes and channels are read off its last and first layer."""
     if model is None:
         raise UsageError(f"{path}: plain weights do not say which network they are of; add --model NAME")
-    weights = checkpoint.load_plain(path)
-    entry = papers.find(model)
-    head = [tensor for name, tensor in weights.items() if name.endswith("weight")][-1:]
-    classes = len(head[0]) if head else entry.classes
-    network = create_model(model, num_classes=classes)
+    with torch.device("meta"):
+        shape = create_model(model).state_dict()
+    first, last = next(iter(shape)), next(reversed(shape)).replace(".bias", ".weight")
+    if first not in weights or last not in weights:
+        raise CheckpointError(f"{path}: does not fit {model}: no tensor called {last if first in weights else first}")
+    classes, channels = len(weights[last]), weights[first].shape[1]
+    network = create_model(model, num_classes=classes, in_channels=channels)
     load_weights(network, weights, path)
-    names = tuple(map(str, range(classes)))
-    return Loaded(network.eval(), names, default_preprocess(entry.input), {}, path)
+    size = papers.find(model).input[1]
+    return Loaded(
+        network.eval(), tuple(map(str, range(classes))), default_preprocess((channels, size, size)), {}, path
+    )
 
 
 def default_preprocess(input_shape: tuple[int, int, int]) -> spec.Preprocess:

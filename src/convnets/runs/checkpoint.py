@@ -102,13 +102,21 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises UsageError where there is no such file, CheckpointError (naming the damaged tensor or section) where it is
     not what was saved.
     """
+    tensors, state = load_any(path)
+    if state is None:
+        raise CheckpointError(f"{path}: no convnets checkpoint but plain weights, which need --model NAME")
+    return tensors, state
+
+
+def load_any(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """The tensors of a safetensors file, and the state where it is a checkpoint of ours. Raises as `load` does."""
     data = read(path)
     header = _header(data, path)
     metadata = header.get("__metadata__", {})
+    if not (_STATE in metadata or _DIGEST in metadata or any(name.startswith("model.") for name in header)):
+        return _plain(data, path), None
     if _STATE not in metadata or _DIGEST not in metadata:
-        raise CheckpointError(
-            f"{path}: damaged in section header, or no convnets checkpoint; plain weights need --model NAME"
-        )
+        raise CheckpointError(f"{path}: damaged in section header; use the previous checkpoint beside it")
     _verify(data, header, path)
     state = json.loads(metadata[_STATE])
     if state["format"] > FORMAT:
@@ -118,20 +126,11 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return safetensors.torch.load(data), state
 
 
-def load_plain(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file that is not ours."""
-    data = read(path)
+def _plain(data: bytes, path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path}: not a valid safetensors file ({error})") from None
-
-
-def is_checkpoint(path: Path) -> bool:
-    """Whether `path` is one of our checkpoints, as opposed to plain weights."""
-    header = _header(read(path), path)
-    metadata = header.get("__metadata__", {})
-    return _STATE in metadata or _DIGEST in metadata or any(name.startswith("model.") for name in header)
 
 
 def read(path: Path) -> bytes:
@@ -149,6 +148,8 @@ def _bytes(tensor: Tensor) -> bytes:
 
 
 def _header(data: bytes, path: Path) -> dict[str, Any]:
+    if data.startswith((b"PK\3\4", b"\x80\2")):
+        raise CheckpointError(f"{path}: a pickle, which can run code and is not opened; save it as .safetensors")
     length = int.from_bytes(data[:8], "little") if len(data) >= 8 else -1
     if length < 2 or length > len(data) - 8:
         raise CheckpointError(f"{path}: damaged in section header length, or cut off at {len(data)} bytes")

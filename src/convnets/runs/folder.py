@@ -15,10 +15,11 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import CheckpointError, UsageError
+from ..errors import CheckpointError, ResourceError, UsageError
 from . import checkpoint
 
 RUN, LAST, PREVIOUS, BEST = "run.json", "last.safetensors", "previous.safetensors", "best.safetensors"
+PROBE = ".probe"
 
 
 class RunFolder:
@@ -33,17 +34,27 @@ class RunFolder:
 
         Raises UsageError where `out` is not empty or cannot be written to.
         """
+        cls.check_out(out)
         if out is None:
             return cls(_next_free(Path(root), name))
         path = Path(out)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if any(path.iterdir()):
-                raise UsageError(f"--out {path}: not empty; name a new folder, or continue it with --resume {path}")
             _probe(path)
         except OSError as error:
             raise UsageError(f"--out {path}: {error.strerror}; name a folder that can be written to") from None
         return cls(path)
+
+    @staticmethod
+    def check_out(out: str | None) -> None:
+        """Raise UsageError where `out` is taken; what a run that never began left there does not count."""
+        path = Path(out or "")
+        if out is None or not path.exists():
+            return
+        if not path.is_dir():
+            raise UsageError(f"--out {path}: is a file; name a folder")
+        if any(item.suffix != ".tmp" and item.name != PROBE for item in path.iterdir()):
+            raise UsageError(f"--out {path}: not empty; name a new folder, or continue it with --resume {path}")
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -55,12 +66,15 @@ class RunFolder:
 
     def write_run(self, run: dict[str, Any]) -> None:
         """Store how the run was started, before its first step."""
-        checkpoint.write_text(self.path / RUN, json.dumps(run, indent=2, ensure_ascii=False) + "\n")
+        try:
+            checkpoint.write_text(self.path / RUN, json.dumps(run, indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise ResourceError(f"cannot write {self.path / RUN}: {error.strerror}; free some space") from None
 
     def read_run(self) -> dict[str, Any]:
         """How the run was started. Raises CheckpointError where the file is damaged."""
         try:
-            run: dict[str, Any] = json.loads((self.path / RUN).read_text())
+            run: dict[str, Any] = json.loads((self.path / RUN).read_text(encoding="utf-8"))
             return run
         except ValueError as error:
             raise CheckpointError(f"{self.path / RUN}: damaged ({error}); restore it or start a new run") from None
@@ -71,18 +85,23 @@ class RunFolder:
         digest = checkpoint.save(self.path / name, tensors, state, previous)
         beside = {"file": name, "sha256": digest, **{key: value for key, value in state.items() if key != "log"}}
         text = json.dumps(beside, indent=2, ensure_ascii=False) + "\n"
-        checkpoint.write_text((self.path / name).with_suffix(".json"), text)
+        try:
+            checkpoint.write_text((self.path / name).with_suffix(".json"), text)
+        except OSError as error:  # a copy for people; the checkpoint itself is safe
+            print(f"warning: cannot write the JSON beside {name} ({error})", file=sys.stderr)
 
     def is_finished(self) -> bool:
         """Whether the run reached its last epoch, by the readable copy of its state."""
         try:
-            state = json.loads((self.path / LAST).with_suffix(".json").read_text())
+            state = json.loads((self.path / LAST).with_suffix(".json").read_text(encoding="utf-8"))
             return bool(state["progress"]["epoch"] >= state["recipe"]["epochs"])
         except (OSError, ValueError, KeyError):
             return False
 
     def newest(self) -> tuple[Path, dict[str, Tensor], dict[str, Any]] | None:
-        """The valid checkpoint with the most steps among `last` and `previous`; None where neither was ever saved.
+        """The valid checkpoint that is furthest among `last` and `previous`; None where neither was ever saved.
+
+        Furthest is the one with the most steps, of the latest branch where a run went back to an earlier checkpoint.
 
         A damaged one is passed over with a warning that names both. Raises CheckpointError where all are damaged.
         """
@@ -98,7 +117,7 @@ class RunFolder:
             if damaged:
                 raise damaged[0]
             return None
-        newest = max(found, key=lambda item: item[2]["progress"]["step"])
+        newest = max(found, key=lambda item: (item[2].get("branch", 0), item[2]["progress"]["step"]))
         for damage in damaged:
             print(f"warning: {damage}; continuing from {newest[0]}", file=sys.stderr)
         return newest
@@ -123,7 +142,7 @@ class RunFolder:
         """Forget the times of epochs that a resumed run will do again."""
         path = self.path / "timing.csv"
         if path.exists():
-            header, *rows = path.read_text().splitlines(keepends=True)
+            header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
             checkpoint.write_text(path, header + "".join(row for row in rows if int(row.split(",")[0]) <= epochs))
 
 
@@ -180,6 +199,6 @@ def _next_free(root: Path, name: str) -> Path:
 
 def _probe(path: Path) -> None:
     """Fail now, not after the first epoch, where the folder is read-only."""
-    probe = path / ".probe"
+    probe = path / PROBE
     probe.touch()
     probe.unlink()

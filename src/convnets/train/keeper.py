@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from ..data import Batch, Loader
+from ..data import Batch
 from ..errors import Interrupted
+from ..evaluate.pictures import draw_curves
 from ..runs.folder import BEST, LAST, RunFolder
 from .state import Training
 
 PLAIN_LINE_EVERY = 30.0  # seconds between lines where nobody watches a terminal
+DRAW_EVERY = 60.0  # seconds between drawings of the curves
 
 
 class RunKeeper:
@@ -34,7 +37,8 @@ class RunKeeper:
         self.save_steps, self.save_seconds = save_steps, save_seconds
         self.board: Any = None  # a TensorBoard writer
         self.clock = Clock()
-        self.saved_at = time.monotonic()
+        self.saved_at = self.drawn_at = time.monotonic()
+        self.title = f"{about['network']['name']} on {about['source']['name']}"
         self.signal: int | None = None
 
     def __enter__(self) -> RunKeeper:
@@ -44,12 +48,14 @@ class RunKeeper:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
+        if self.board:
+            self.board.close()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if self.signal is not None:  # asked twice: at once, with what was saved before
             os._exit(128 + number)
         self.signal = number
-        print("\nstopping after this step; once more stops at once", file=sys.stderr, flush=True)
+        say("\nstopping after this step; once more stops at once", sys.stderr)
 
     def watch(self, groups: Iterable[list[Batch]], training: Training) -> Iterator[list[Batch]]:
         """The same groups, timed, with a live line on a terminal and a plain line now and then elsewhere."""
@@ -69,7 +75,7 @@ class RunKeeper:
                     shown, line = now, self._line(training)
                     bar.set_postfix_str(line)
                     if not live:
-                        print(f"{title} step {training.step}: {line}", flush=True)
+                        say(f"{title} step {training.step}: {line}")
 
     def _line(self, training: Training) -> str:
         loss, error = training.means()
@@ -78,10 +84,6 @@ class RunKeeper:
             f"loss {loss:.3f}, error {error:.1f} %, {self.clock.rate():.0f} images/s, "
             f"{100 * self.clock.waiting_share():.0f} % waiting for data, {clock_text(left)} left"
         )
-
-    def guard(self, loader: Loader) -> Loader:
-        """The same loader, which lets a signal end a long validation."""
-        return _Guarded(loader, self)
 
     def stop_if_asked(self) -> None:
         """Raise Interrupted where a signal came; whoever catches it saves."""
@@ -106,12 +108,15 @@ class RunKeeper:
             self._save_best(training)
         self.save(training)
         self._record(training, row)
+        if time.monotonic() - self.drawn_at > DRAW_EVERY:
+            self.draw(training)
         left = self.clock.left(training.recipe.epochs - training.epoch, self.steps)
-        print(epoch_line(row, training.recipe.epochs, self.clock, left), flush=True)
+        say(epoch_line(row, training.recipe.epochs, self.clock, left))
         self.stop_if_asked()
 
     def save(self, training: Training) -> None:
-        """Save everything the run needs to go on."""
+        """Save everything the run needs to go on, unless it has diverged."""
+        training.check_finite()
         self.folder.save(LAST, training.tensors(), {**self.about, **training.state()})
         self.saved_at = time.monotonic()
 
@@ -133,21 +138,21 @@ class RunKeeper:
             for key in (key for key in row if self.board and key not in ("epoch", "step")):
                 self.board.add_scalar(key, row[key], row["step"])
         except OSError as error:
-            print(f"warning: cannot write the metrics ({error}); training goes on", file=sys.stderr)
+            say(f"warning: cannot write the metrics ({error}); training goes on", sys.stderr)
+
+    def draw(self, training: Training) -> None:
+        """Draw the curves; a picture that cannot be written is no reason to stop."""
+        self.drawn_at = time.monotonic()
+        try:
+            draw_curves(training.log, self.folder.path / "curves.png", self.title)
+        except OSError as error:
+            say(f"warning: cannot draw the curves ({error}); training goes on", sys.stderr)
 
 
-class _Guarded(Loader):
-    """A loader that ends at a signal, so that a stop does not wait for a whole validation."""
-
-    def __init__(self, loader: Loader, keeper: RunKeeper) -> None:
-        self.__dict__.update(loader.__dict__)
-        self._inner, self._keeper = loader, keeper
-
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of `loader`."""
-        for batch in self._inner.epoch(epoch, start):
-            self._keeper.stop_if_asked()
-            yield batch
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print a line, if anybody is still there to read it: a closed pipe must not end a training."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=stream, flush=True)
 
 
 class Clock:
@@ -158,7 +163,8 @@ class Clock:
 
     def begin(self, steps: int) -> None:
         """Start the clock of an epoch with this many steps left."""
-        self.started, self.waited, self.pictures, self.steps, self.left_in_epoch = time.monotonic(), 0.0, 0, 0, steps
+        self.started = self.ended = time.monotonic()
+        self.waited, self.pictures, self.steps, self.left_in_epoch = 0.0, 0, 0, steps
 
     def timed(self, groups: Iterable[list[Batch]]) -> Iterator[list[Batch]]:
         """The same groups; the time spent in getting them is counted as waiting."""
@@ -176,7 +182,7 @@ class Clock:
 
     def seconds(self) -> float:
         """Seconds of training in this epoch."""
-        return max(1e-9, getattr(self, "ended", self.started) - self.started)
+        return max(1e-9, self.ended - self.started)
 
     def rate(self) -> float:
         """Pictures a second."""

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from ..data import Batch, Loader, normalise
-from ..errors import DivergedError
 from ..evaluate import evaluate_network
 from ..spec import Preprocess
 from .state import Training
@@ -24,8 +22,8 @@ class Keeper(Protocol):
     def watch(self, groups: Iterable[list[Batch]], training: Training) -> Iterator[list[Batch]]:
         """The same groups, timed and shown."""
 
-    def guard(self, loader: Loader) -> Loader:
-        """The same loader, which stops at a signal."""
+    def stop_if_asked(self) -> None:
+        """Raise Interrupted where a signal came."""
 
     def after_step(self, training: Training) -> None:
         """Save where it is due; stop where it was asked for."""
@@ -53,10 +51,11 @@ def train(
             rate = training.scheduler.rate(training.epoch + training.batch / recipe.accumulate / steps)
             take_step(training, forward, loss_function, group, preprocess, rate)
             keeper.after_step(training)
+        training.check_finite()
         row = {"epoch": training.epoch + 1, "step": training.step, "lr": training.rate()}
         row |= dict(zip(("train_loss", "train_error"), training.means(), strict=True))
         if val_loader is not None:
-            row |= validate(training, keeper.guard(val_loader), preprocess)
+            row |= validate(training, val_loader, preprocess, keeper.stop_if_asked)
         training.scheduler.observe(row.get("val_error", row["train_error"]))
         training.log.append(row)
         training.next_epoch()
@@ -82,7 +81,7 @@ def take_step(
         training.scaler.scale(loss / len(group)).backward()
         training.count(loss, logits, labels)
     if training.device.type == "cpu" or training.step % CHECK_EVERY == 0:
-        _check_finite(training)
+        training.check_finite()
     training.scaler.step(training.optimizer)
     training.scaler.update()
     training.optimizer.zero_grad(set_to_none=True)
@@ -91,10 +90,12 @@ def take_step(
         training.average.update(training.network, training.step)
 
 
-def validate(training: Training, loader: Loader, preprocess: Preprocess) -> dict[str, float]:
+def validate(
+    training: Training, loader: Loader, preprocess: Preprocess, after_batch: Callable[[], None]
+) -> dict[str, float]:
     """Loss and top-1 error on the validation split, of the averaged weights where the recipe keeps an average."""
     with training.averaged():
-        result = evaluate_network(training.network, loader, preprocess, device=training.device)
+        result = evaluate_network(training.network, loader, preprocess, training.device, after_batch=after_batch)
     return {"val_loss": result.loss, "val_error": result.top1_error}
 
 
@@ -107,11 +108,3 @@ def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
     iterator = iter(batches)
     while len(group := list(islice(iterator, size))) == size:
         yield group
-
-
-def _check_finite(training: Training) -> None:
-    if not torch.isfinite(training.totals[0]):
-        raise DivergedError(
-            f"the loss became NaN or infinite at step {training.step + 1} (epoch {training.epoch + 1}); "
-            "the saved checkpoints are untouched; try a lower rate, for instance --lr with a tenth of it"
-        )

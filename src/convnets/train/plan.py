@@ -16,7 +16,7 @@ from .. import models, papers, recipes, spec
 from ..data import Source, channel_statistics, check, open_source
 from ..errors import DataError, UsageError
 from ..layers import Network
-from ..recipes.quick import quick
+from ..recipes.quick import SMALL, quick
 from ..spec import Recipe
 from .schedules import rescale
 
@@ -73,9 +73,9 @@ def make_plan(request: Request) -> Plan:
         recipe, changes = rescale(recipe, request.epochs)
         said.append(f"--epochs rescales the recipe: {', '.join(changes)}")
     recipe = spec.override(recipe, [f"preprocess.channels={source.channels}", *recipe_values, *seed])
-    _check_numbers(recipe)
     overrides = _overrides(name, axes, source, recipe)
-    _check_size(name, overrides, recipe)
+    check_recipe(recipe, len(source.splits["train"]))
+    _check_network(name, overrides, recipe, len(source.splits["train"]))
     source = check(source, bad=request.bad_images)
     recipe = with_statistics(recipe, source)
     return Plan(papers.find(name).name, overrides, recipe, source, data, request, tuple(said))
@@ -100,7 +100,7 @@ def _recipe(request: Request, entry: papers.Entry, source: Source) -> tuple[Reci
         recipe = recipes.find(str(request.recipe))
         return recipe, [f"recipe {recipe.name} ({recipe.source}): asked for with --recipe"]
     pictures, size = len(source.splits["train"].labels), _common_size(source)
-    recipe = quick(pictures, size, source.channels, _is_normalised(entry.name), _smallest_input(entry, size))
+    recipe = quick(pictures, size, _input_side(entry, size), source.channels, _is_normalised(entry.name))
     why = "asked for with --recipe" if request.recipe else "no --recipe was given"
     own = [name for name in recipes.names() if name.startswith(f"{entry.family}/")]
     others = f"; the paper's own: {', '.join(own)}" if own else ""
@@ -125,9 +125,9 @@ def _is_normalised(name: str) -> bool:
     return any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
-def _smallest_input(entry: papers.Entry, size: int | None) -> int:
-    """The input side to train at: the pictures' own where the network takes it, else the next that it takes."""
-    wanted = min(size or 128, entry.input[1]) if entry.input[1] > 64 else size or entry.input[1]
+def _input_side(entry: papers.Entry, size: int | None) -> int:
+    """The input side to train at: that of small pictures, or what a CPU can bear, where the network takes it."""
+    wanted = size if size is not None and size <= SMALL else min(128, max(SMALL, entry.input[1]))
     for side in (wanted, 32, 64, 96, 128, 160, 192, 224):
         if side >= wanted and _accepts(entry.name, side):
             return side
@@ -151,14 +151,24 @@ def _overrides(name: str, axes: dict[str, Any], source: Source, recipe: Recipe) 
     return overrides
 
 
-def _check_size(name: str, overrides: dict[str, Any], recipe: Recipe) -> None:
+def _check_network(name: str, overrides: dict[str, Any], recipe: Recipe, pictures: int) -> None:
+    """Refuse pictures that are too small for the network, and batches too small for its batch normalisation."""
     with torch.device("meta"):
         network = models.create_model(name, **overrides)
-    network.check_input(recipe.preprocess.size, recipe.preprocess.size)
+        size, together = recipe.preprocess.size, min(recipe.batch_size // recipe.accumulate, pictures)
+        network.check_input(size, size)
+        try:
+            network.train()(torch.empty(together, recipe.preprocess.channels, size, size))
+        except ValueError:
+            raise UsageError(
+                f"{name}: batch normalisation over a 1x1 map needs two pictures at a time, not {together}; "
+                "raise --batch-size, or --img-size"
+            ) from None
 
 
-def _check_numbers(recipe: Recipe) -> None:
+def check_recipe(recipe: Recipe, pictures: int) -> None:
     """Refuse what would fail, or do nothing, hours later."""
+    channels = recipe.preprocess.channels
     limits = [
         ("epochs", recipe.epochs >= 1, "must be at least 1"),
         ("batch_size", recipe.batch_size >= 1, "must be at least 1"),
@@ -170,7 +180,18 @@ def _check_numbers(recipe: Recipe) -> None:
         ("val_fraction", 0 <= recipe.val_fraction < 1, "must be at least 0 and below 1"),
         ("preprocess.size", recipe.preprocess.size >= 1, "must be at least 1"),
         ("optimizer.momentum", 0 <= recipe.optimizer.momentum < 1, "must be at least 0 and below 1"),
-    ]
+        ("schedule.warmup", recipe.schedule.warmup >= 0, "must not be negative"),
+        ("preprocess.resize", recipe.preprocess.resize != 0, "must be at least 1, or none"),
+        ("preprocess.mean", len(recipe.preprocess.mean) in (0, channels), f"needs {channels} values"),
+        ("preprocess.std", len(recipe.preprocess.std) == len(recipe.preprocess.mean), "needs as many values as mean"),
+        ("preprocess.std", all(value > 0 for value in recipe.preprocess.std), "must be above 0"),
+        ("augment.area", all(0 < share <= 1 for share in recipe.augment.area or ()), "must be above 0 and at most 1"),
+        ("augment.pad", recipe.augment.pad >= 0, "must not be negative"),
+        ("seed", 0 <= recipe.seed < 2**63, "must be at least 0 and below 2^63"),
+        ("accumulate", recipe.batch_size % recipe.accumulate == 0, f"must divide batch_size={recipe.batch_size}"),
+        ("accumulate", recipe.accumulate == 1 or recipe.batch_size <= pictures,
+         f"batch_size={recipe.batch_size} is more than the {pictures} training pictures, which is no step at all"),
+    ]  # fmt: skip
     for key, holds, rule in limits:
         if not holds:
             raise UsageError(f"{key}={spec.flatten(spec.to_dict(recipe))[key]}: {rule}")

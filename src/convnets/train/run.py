@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Collection
@@ -14,17 +15,21 @@ from torch import Tensor
 
 from .. import models, papers, runs, spec
 from ..data import Loader, Source, check, open_source
+from ..data.pictures import MemoryPictures
 from ..errors import Interrupted, ResourceError, UsageError
 from ..evaluate import evaluate_network
-from ..evaluate.pictures import draw_confusion, draw_curves
+from ..evaluate.pictures import draw_confusion
 from ..layers import Network
-from ..runs.folder import BEST, LAST, RunFolder, now, revision, versions
+from ..runs.folder import BEST, LAST, RUN, RunFolder, now, revision, versions
 from ..spec import Recipe
-from .keeper import RunKeeper
+from .keeper import RunKeeper, say
 from .loop import steps_per_epoch, train
-from .plan import DEMO_DATA, Plan, Request, make_plan, split_assignments
+from .plan import DEMO_DATA, Plan, Request, check_recipe, make_plan, split_assignments
 from .schedules import rescale
 from .state import Training
+
+# what a run is; another of these is another run
+FIXED = ("model", "classes", "recipe", "preprocess", "seed", "val_fraction", "name", "source")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Machine:
     """How a run is carried out, which its result does not depend on (but for the device and `compile`)."""
 
     device: torch.device
-    workers: int = 0
+    workers: int | None = None  # None: where pictures are streamed, or prepared for an accelerator
     compile: bool = False
     save_steps: int = 0
     save_seconds: float = 300.0
@@ -41,6 +46,9 @@ class Machine:
 
 def start(request: Request, machine: Machine, out: str | None = None, name: str | None = None) -> RunFolder:
     """Plan a new run, train it in a new folder, and return the folder."""
+    RunFolder.check_out(out)
+    if machine.tensorboard:
+        board_writer()
     plan = make_plan(request)
     for line in plan.said:
         print(line)
@@ -64,19 +72,34 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
     recipe, changes = _changes(request, run, old, source)
     if machine.compile and not run["compile"]:
         changes["compile"] = (False, True)
-    refused = [key for key in changes if not _is_allowed(key, allowed)]
-    if refused:
-        what = "; ".join(f"{key} {changes[key][0]} -> {changes[key][1]}" for key in refused)
-        keys = " ".join(f"--allow-change {key}" for key in refused)
-        raise UsageError(f"{folder.path}: resuming would change {what}; to let it pass: {keys}")
+    _refuse(folder, changes, allowed)
+    check_recipe(recipe, len(source.splits["train"]))
+    print(f"recipe {recipe.name}: as stored in {folder.path / RUN}")
     for key, (before, after) in changes.items():
         print(f"changed by request: {key} {before} -> {after}")
-    run |= {"recipe": spec.to_dict(recipe), "changed": [*run.get("changed", []), *changes]}
+    run |= {"recipe": spec.to_dict(recipe), "changed": [*run["changed"], *changes]}
     run["compile"] = run["compile"] or machine.compile
+    run["source"] |= {"spec": absolute(where), "name": source.name, "fingerprint": source.fingerprint}
+    if Path(path).is_file():
+        run["branch"] += 1  # what was saved after the named checkpoint is not to be gone on with any more
+    folder.write_run(run)
     source = check(source, bad=run["source"]["bad_images"])
     torch.manual_seed(recipe.seed)
     network = models.create_model(run["network"]["name"], **run["network"]["overrides"])
     return _carry_out(folder, run, source, network, machine, saved)
+
+
+def _refuse(folder: RunFolder, changes: dict[str, tuple[Any, Any]], allowed: Collection[str]) -> None:
+    """Refuse all changes that were not allowed, and those that would make another run of it."""
+    fixed = [key for key in changes if key.split(".")[0] in FIXED]
+    refused = [key for key in changes if key in fixed or not _is_allowed(key, allowed)]
+    if not refused:
+        return
+    what = "; ".join(f"{key} {changes[key][0]} -> {changes[key][1]}" for key in refused)
+    hint = f"{', '.join(fixed)} cannot change within a run, start a new one"
+    if not fixed:
+        hint = "to let it pass: " + " ".join(f"--allow-change {key}" for key in refused)
+    raise UsageError(f"{folder.path}: resuming would change {what}; {hint}")
 
 
 Saved = tuple[Path, dict[str, Tensor], dict[str, Any]]
@@ -111,8 +134,8 @@ def _changes(
         changes["recipe"] = (old.name, request.recipe)
     base = old
     if request.epochs is not None and request.epochs != old.epochs:
-        changes["epochs"] = (old.epochs, request.epochs)
-        base, _ = rescale(old, request.epochs)
+        base, said = rescale(old, request.epochs)
+        changes["epochs"] = (old.epochs, f"{request.epochs} ({', '.join(said)})")
     seed = [] if request.seed is None else [f"seed={request.seed}"]
     recipe = spec.override(base, [*values, *seed])
     before, after = spec.flatten(spec.to_dict(base)), spec.flatten(spec.to_dict(recipe))
@@ -136,15 +159,13 @@ def _digest(fingerprint: dict[str, Any]) -> str:
 
 def _describe(plan: Plan, machine: Machine) -> dict[str, Any]:
     """What run.json and every checkpoint say about the run, all JSON."""
-    path = Path(plan.spec).expanduser()
-    where = str(path.resolve()) if plan.spec != DEMO_DATA and path.exists() else plan.spec
     return {
         "network": {"name": plan.name, "overrides": plan.overrides},
         "classes": list(plan.source.classes),
         "preprocess": spec.to_dict(plan.recipe.preprocess),
         "recipe": spec.to_dict(plan.recipe),
         "source": {
-            "spec": where,
+            "spec": absolute(plan.spec),
             "name": plan.source.name,
             "fingerprint": plan.source.fingerprint,
             "bad_images": plan.request.bad_images,
@@ -152,11 +173,19 @@ def _describe(plan: Plan, machine: Machine) -> dict[str, Any]:
         },
         "paper": papers.record(plan.name),
         "compile": machine.compile,
+        "changed": [],
+        "branch": 0,
         "command": shlex.join(["convnets", *sys.argv[1:]]),
         "started": now(),
         "versions": versions(),
         "revision": revision(),
     }
+
+
+def absolute(data: str) -> str:
+    """--data as it can be found again from another folder; names such as `digits` stay as they are."""
+    path = Path(data).expanduser()
+    return str(path.resolve()) if data != DEMO_DATA and path.exists() else data
 
 
 def _carry_out(
@@ -178,23 +207,29 @@ def _carry_out(
         folder.trim_timing(training.epoch)
     _introduce(folder, run, source, training, saved is not None)
     if machine.tensorboard:
-        keeper.board = _board(folder, training.step)
+        keeper.board = board_writer()(folder.path / "tensorboard", purge_step=training.step)
     forward = torch.compile(network) if run["compile"] else None
     with keeper:
         try:
             train(training, train_loader, val_loader, recipe.preprocess, keeper, forward)
         except Interrupted:
             keeper.save(training)
+            keeper.draw(training)
             raise
         except (MemoryError, RuntimeError) as error:
-            raise _explained(error, recipe) from error
-    _finish(folder, run, training, val_loader)
+            raise _explained(error, recipe) from None
+    keeper.draw(training)
+    _finish(folder, keeper.title, training, val_loader)
     return folder
 
 
 def _loaders(source: Source, recipe: Recipe, machine: Machine) -> tuple[Loader, Loader | None]:
     """Batches to train on, and to validate on where there is a validation split."""
     train_split, val_split = source.splits["train"], source.splits.get("val")
+    workers = machine.workers
+    if workers is None:
+        streamed = not isinstance(train_split.pictures, MemoryPictures)
+        workers = min(8, os.cpu_count() or 1) if streamed or machine.device.type != "cpu" else 0
     train_loader = Loader(
         train_split,
         recipe.preprocess,
@@ -202,11 +237,11 @@ def _loaders(source: Source, recipe: Recipe, machine: Machine) -> tuple[Loader, 
         augment=recipe.augment,
         shuffle=True,
         seed=recipe.seed,
-        workers=machine.workers,
+        workers=workers,
     )
     if val_split is None or not len(val_split.labels):
         return train_loader, None
-    return train_loader, Loader(val_split, recipe.preprocess, batch_size=256, workers=machine.workers)
+    return train_loader, Loader(val_split, recipe.preprocess, batch_size=256, workers=workers)
 
 
 def _introduce(
@@ -214,7 +249,8 @@ def _introduce(
 ) -> None:
     """Say what is about to happen."""
     counts = ", ".join(f"{len(split.labels):,} {name}" for name, split in source.splits.items())
-    names = ", ".join(source.classes[:20]) + (", ..." if len(source.classes) > 20 else "")
+    more = f", ... (all in {folder.path / RUN})" if len(source.classes) > 100 else ""
+    names = ", ".join(source.classes[:100]) + more
     parameters = sum(parameter.numel() for parameter in training.network.parameters())
     print(f"data {source.name}: {counts}; {len(source.classes)} classes: {names}")
     size = training.recipe.preprocess.size
@@ -228,25 +264,27 @@ def _introduce(
     print(f"run folder {folder.path}", flush=True)
 
 
-def _finish(folder: RunFolder, run: dict[str, Any], training: Training, val_loader: Loader | None) -> None:
-    """The pictures of a finished run, from its best weights, and what to do next."""
-    title = f"{run['network']['name']} on {run['source']['name']}"
-    draw_curves(training.log, folder.path / "curves.png", title)
+def _finish(folder: RunFolder, title: str, training: Training, val_loader: Loader | None) -> None:
+    """How good the best weights of a finished run are, and whom they take for whom."""
     best, where = training.best or {}, "validation" if val_loader is not None else "training"
     if val_loader is not None:
         loaded = runs.load(folder.path / BEST)
         network = loaded.network.to(training.device)
         result = evaluate_network(network, val_loader, loaded.preprocess, device=training.device)
-        draw_confusion(result, loaded.classes, folder.path / "confusion.png", f"{title}, val split")
-    print(f"best {where} error {best['error']:.2f} % after epoch {best['epoch']}; weights in {folder.path / BEST}")
+        try:
+            draw_confusion(result, loaded.classes, folder.path / "confusion.png", f"{title}, val split")
+        except OSError as error:
+            say(f"warning: cannot draw the confusion matrix ({error})", sys.stderr)
+    say(f"best {where} error {best['error']:.2f} % after epoch {best['epoch']}; weights in {folder.path / BEST}")
 
 
-def _board(folder: RunFolder, step: int) -> Any:
+def board_writer() -> Any:
+    """TensorBoard's writer. Raises UsageError where the extra is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UsageError("--tensorboard: not installed; pip install 'convnets[tensorboard]'") from None
-    return SummaryWriter(folder.path / "tensorboard", purge_step=step)
+    return SummaryWriter
 
 
 def _explained(error: Exception, recipe: Recipe) -> Exception:

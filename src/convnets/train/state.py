@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import DivergedError
 from ..layers import Network
 from ..spec import Recipe
 from .optimizers import Average, make_optimizer
@@ -48,6 +49,14 @@ class Training:
         """Mean loss and error in percent of the epoch so far."""
         loss, wrong, seen = self.totals.tolist()
         return loss / max(1, seen), 100 * wrong / max(1, seen)
+
+    def check_finite(self) -> None:
+        """Raise DivergedError where the epoch's loss is not a number any more."""
+        if not torch.isfinite(self.totals[0]):
+            raise DivergedError(
+                f"the loss became NaN or infinite by step {self.step + 1} (epoch {self.epoch + 1}); "
+                "the saved checkpoints are untouched; try a lower rate, for instance --lr with a tenth of it"
+            )
 
     def next_epoch(self) -> None:
         """Begin the next epoch."""
