@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,11 +59,12 @@ def command(out: str | None, epochs: int | None, device: str) -> None:
     for name, what in (("curves.png", "loss and error while training"), ("confusion.png", "validation"),
                        ("confusion-test.png", "who was taken for whom"), ("predictions.png", "the pictures above")):
         print(f"  {folder / name}  {what}")
+    program = "convnets" if shutil.which("convnets") else sys.argv[0]
     print("what to type next:")
-    print(f"  convnets predict {folder} {paths[0]}")
-    print(f"  convnets evaluate {folder} --data digits")
-    print("  convnets show resnet20")
-    print("  convnets train resnet20 --data YOUR/FOLDER     (YOUR/FOLDER/CLASS/*.jpg)")
+    print(f"  {program} predict {folder} {paths[0]}")
+    print(f"  {program} evaluate {folder} --data digits")
+    print(f"  {program} show resnet20")
+    print(f"  {program} train resnet18 --data YOUR/FOLDER     (YOUR/FOLDER/CLASS/*.jpg)")
 
 
 def save_pictures(test: Split, folder: Path) -> list[Path]:
