@@ -265,6 +265,27 @@ def pickled(content: object) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("text", [bytes, str])
+@pytest.mark.parametrize("array_labels", [False, True])
+def test_cifar_pickled_by_any_python(tmp_path: Path, protocol: int, text: type, array_labels: bool) -> None:
+    """Written again by today's Python, in every protocol, with keys as bytes or text."""
+    rows, labels = cifar_files(["cat", "dog"])
+
+    def write(file: str, content: dict[str, Any]) -> None:
+        keyed = {key if text is str else key.encode(): value for key, value in content.items()}
+        (tmp_path / file).write_bytes(pickle.dumps(keyed, protocol=protocol))
+
+    names = ["cat", "dog"] if text is str else [b"cat", b"dog"]
+    write("batches.meta", {"label_names": names})
+    for file in ("data_batch_1", "test_batch"):
+        write(file, {"data": rows, "labels": labels if array_labels else labels.tolist(), "empty": b""})
+    source = open_source(str(tmp_path), val_fraction=0)
+    assert source.classes == ("cat", "dog") and source.splits["test"].labels.tolist() == labels.tolist()
+    planes = rows[3].reshape(3, 32, 32).transpose(1, 2, 0)
+    assert np.array_equal(source.splits["train"].pictures.load(3), planes)
+
+
 @pytest.mark.parametrize("form", ["python", "binary"])
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
 def test_cifar_forms(tmp_path: Path, form: str, name: str) -> None:

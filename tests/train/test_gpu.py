@@ -11,6 +11,7 @@ from convnets.errors import Interrupted
 from convnets.runs import checkpoint
 from convnets.train import keeper, run
 from convnets.train.plan import Request
+from convnets.train.resume import resume
 from convnets.train.state import Training
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -33,6 +34,6 @@ def test_a_run_learns_and_goes_on(precision: str, tmp_path: Path, monkeypatch: p
             run.start(request, machine, str(out))
     tensors, _ = checkpoint.load(out / "last.safetensors")
     assert "random.cuda" in tensors
-    run.resume(str(out), Request(), machine)
+    resume(str(out), Request(), machine)
     _, state = checkpoint.load(out / "last.safetensors")
     assert state["progress"]["step"] == 80 and state["log"][-1]["val_error"] < 15

@@ -24,6 +24,7 @@ from convnets.runs import checkpoint
 from convnets.runs.folder import LAST, RunFolder
 from convnets.train import keeper, run
 from convnets.train.plan import Request
+from convnets.train.resume import FIXED, resume
 from convnets.train.state import Training
 
 CPU = torch.device("cpu")
@@ -129,7 +130,7 @@ def test_r01_stopped_at_an_epochs_end(
 ) -> None:
     expected, out = finished[kind], tmp_path / "run"
     interrupted(kind, pictures, out, steps_in_epoch(finished.root / kind), monkeypatch)
-    run.resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), run.Machine(CPU))
     assert fingerprint(out) == expected
 
 
@@ -142,7 +143,7 @@ def test_r02_r03_r05_stopped_in_mid_epoch_and_resumed_with_other_workers(
     steps = steps_in_epoch(finished.root / kind)
     stop = random.Random(f"{kind}{workers}").randrange(1, 2 * steps)
     interrupted(kind, pictures, out, stop, monkeypatch, workers)
-    run.resume(str(out), Request(), run.Machine(CPU, 4 - workers))
+    resume(str(out), Request(), run.Machine(CPU, 4 - workers))
     assert fingerprint(out) == expected
 
 
@@ -157,7 +158,7 @@ def test_r08_a_plateau_resumes_with_its_counters(
     interrupted("plateau", pictures, parts, 2 * steps + 1, monkeypatch)  # one of two epochs of patience used up
     _, state = checkpoint.load(parts / LAST)
     assert state["schedule"] == {"drops": 0, "waited": 1, "best": 50.0}
-    run.resume(str(parts), Request(), run.Machine(CPU))
+    resume(str(parts), Request(), run.Machine(CPU))
     rates = [row["lr"] for row in checkpoint.load(parts / LAST)[1]["log"]]
     assert rates == [row["lr"] for row in checkpoint.load(whole / LAST)[1]["log"]]
     assert rates == pytest.approx([0.1, 0.1, 0.1, 0.01, 0.01, 0.001])
@@ -185,14 +186,14 @@ def test_r09_a_changed_run_is_refused(
     if request_.data:
         request_ = Request(data=str(pictures))
     with pytest.raises(UsageError) as refused:
-        run.resume(str(out), request_, run.Machine(CPU))
+        resume(str(out), request_, run.Machine(CPU))
     assert all(key in str(refused.value) for key in keys)
-    fixed = any(key.split()[0].split(".")[0] in run.FIXED for key in keys)
+    fixed = any(key.split()[0].split(".")[0] in FIXED for key in keys)
     assert ("start a new one" if fixed else "--allow-change") in str(refused.value)
     names = tuple(key.split()[0] for key in keys)
     if fixed:  # no flag makes another run of it
         with pytest.raises(UsageError, match="start a new one"):
-            run.resume(str(out), request_, run.Machine(CPU), (*names, "preprocess", "model"))
+            resume(str(out), request_, run.Machine(CPU), (*names, "preprocess", "model"))
 
 
 def test_r09_an_allowed_change_passes_and_stays(finished: Finished, tmp_path: Path) -> None:
@@ -200,15 +201,53 @@ def test_r09_an_allowed_change_passes_and_stays(finished: Finished, tmp_path: Pa
     out = tmp_path / "run"
     shutil.copytree(finished.root / "resnet", out)
     longer = Request(epochs=4, assignments=("optimizer.lr=0.01",))
-    run.resume(str(out), longer, run.Machine(CPU), ("epochs", "optimizer.lr"))
+    resume(str(out), longer, run.Machine(CPU), ("epochs", "optimizer.lr"))
     _, state = checkpoint.load(out / LAST)
     assert state["progress"]["epoch"] == 4 and len(state["log"]) == 4 and state["recipe"]["optimizer"]["lr"] == 0.01
     assert set(state["changed"]) == {"epochs", "optimizer.lr"}
     for path in out.glob("*.safetensors"):  # and is still there when the run has to start again
         path.unlink()
-    run.resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), run.Machine(CPU))
     _, again = checkpoint.load(out / LAST)
     assert again["progress"]["epoch"] == 4 and again["recipe"] == state["recipe"]
+
+
+def test_a_refused_resume_leaves_the_run_as_it_was(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished["resnet"]
+    out = tmp_path / "run"
+    shutil.copytree(finished.root / "resnet", out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    changed = Request(epochs=5, assignments=("optimizer.lr=0.5",))
+    with pytest.raises(UsageError, match="tensorboard"):
+        resume(str(out), changed, run.Machine(CPU, tensorboard=True), ("epochs", "lr"))
+    with pytest.raises(UsageError, match="must divide"):
+        resume(str(out), Request(assignments=("accumulate=5",)), run.Machine(CPU), ("accumulate",))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_best_weights_of_an_abandoned_course_are_set_aside(finished: Finished, tmp_path: Path) -> None:
+    finished["resnet"]
+    out = tmp_path / "run"
+    shutil.copytree(finished.root / "resnet", out)
+    tensors, state = checkpoint.load(out / "best.safetensors")
+    checkpoint.save(out / "best.safetensors", tensors, {**state, "best": {"epoch": 9, "error": 0.0, "loss": 0.0}})
+    resume(str(out), Request(epochs=4), run.Machine(CPU), ("epochs",))
+    assert (out / "best-abandoned.safetensors").exists()
+    assert checkpoint.load(out / "best.safetensors")[1]["best"] == checkpoint.load(out / LAST)[1]["best"]
+
+
+def test_a_finished_run_with_a_damaged_end_is_not_finished(finished: Finished, tmp_path: Path) -> None:
+    finished["resnet"]
+    out = tmp_path / "run"
+    shutil.copytree(finished.root / "resnet", out)
+    assert RunFolder(out).is_finished()
+    (out / LAST).write_bytes((out / LAST).read_bytes()[:5000])
+    assert not RunFolder(out).is_finished()
+    resume(str(out), Request(), run.Machine(CPU))
+    assert fingerprint(out) == finished["resnet"]
 
 
 def test_a_run_that_went_back_stays_back(finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,15 +260,15 @@ def test_a_run_that_went_back_stays_back(finished: Finished, tmp_path: Path, mon
             run.start(RUNS["resnet"], run.Machine(CPU), str(out))
     early = tmp_path / "early.safetensors"
     shutil.copy(out / LAST, early)
-    run.resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), run.Machine(CPU))
     shutil.copy(early, out / "early.safetensors")
     with monkeypatch.context() as patch:
         stop_after(patch, steps + 2)
         with pytest.raises(Interrupted):
-            run.resume(str(out / "early.safetensors"), Request(), run.Machine(CPU))
+            resume(str(out / "early.safetensors"), Request(), run.Machine(CPU))
     newest = RunFolder(out).newest()
     assert newest is not None and newest[2]["progress"]["step"] == steps + 2
-    run.resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), run.Machine(CPU))
     assert fingerprint(out) == finished["resnet"]
 
 
@@ -237,7 +276,7 @@ def test_a_run_killed_before_its_first_save_starts_again(finished: Finished, tmp
     expected, out = finished["resnet"], tmp_path / "run"
     out.mkdir()
     shutil.copy(finished.root / "resnet" / "run.json", out)
-    run.resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), run.Machine(CPU))
     assert fingerprint(out) == expected
 
 
@@ -254,7 +293,7 @@ def test_r04_killed_at_random_times(tmp_path: Path, kills: int, finished: Finish
             silence()
             machine = run.Machine(CPU, save_steps=1)
             if (out / "run.json").exists():
-                run.resume(str(out), Request(), machine)
+                resume(str(out), Request(), machine)
             else:
                 shutil.rmtree(out, ignore_errors=True)
                 run.start(request, machine, str(out))
@@ -295,3 +334,14 @@ def test_k12_a_signal_ends_the_step_saves_and_exits(number: int, code: int, tmp_
     assert "continue with convnets train --resume" in errors and "Traceback" not in errors
     newest = RunFolder(out).newest()
     assert newest is not None and newest[2]["progress"]["step"] > 0
+
+
+@pytest.mark.slow
+def test_k12_a_signal_before_the_first_step_exits_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "convnets", "train", "resnet20", "--data", "digits"]
+    command += ["--out", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 143 and "SIGTERM" in errors

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
 
 import click
 
 from .. import __version__
-from ..errors import ConvnetsError
+from ..errors import ConvnetsError, Interrupted
 
 VERBS = {
     "list": "Networks of the catalogue.",
@@ -57,6 +58,7 @@ def convnets(debug: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the exit code of the error contract."""
+    signal.signal(signal.SIGTERM, _terminated)
     arguments = sys.argv[1:] if arguments is None else arguments
     sys.exit(run(arguments))
 
@@ -85,6 +87,10 @@ def run(arguments: list[str]) -> int:
         if type(error).__name__ == "OutOfMemoryError":  # torch's; torch is not imported for its sake
             return _report("out of memory; try a smaller --batch-size", 5, debug)
         return _report(f"unexpected {type(error).__name__}: {_one_line(str(error))}; --debug shows where", 1, debug)
+
+
+def _terminated(number: int, _: object) -> None:
+    raise Interrupted("stopped by SIGTERM", number)
 
 
 def _one_line(text: str) -> str:

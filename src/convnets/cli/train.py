@@ -54,11 +54,12 @@ def command(
 
     from ..train import run
     from ..train.plan import Request
+    from ..train.resume import resume as go_on
 
     request = Request(name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty)
     machine = run.Machine(pick_device(device), workers, compile_, steps, seconds, tensorboard)
     path = find_run(resume, name, out) if resume else None
-    folder = run.resume(path, request, machine, allow_change) if path else run.start(request, machine, out)
+    folder = go_on(path, request, machine, allow_change) if path else run.start(request, machine, out)
     print(f"next: convnets evaluate {folder.path}   or   convnets predict {folder.path} PICTURE")
 
 

@@ -110,10 +110,13 @@ def _cifar_python(store: Store, folder: str, names: set[str], name: str, train: 
 
     def batch(path: str) -> tuple[np.ndarray, np.ndarray]:
         content = _unpickle(store, path)
-        return content[b"data"].array().reshape(-1, 3072), np.array(content[label_key], np.int64)
+        pixels = np.asarray(content[b"data"])
+        if pixels.dtype != np.uint8:
+            raise ValueError("pixels that are not unsigned bytes")
+        return pixels.reshape(-1, 3072), np.array(content[label_key], np.int64)
 
     try:
-        classes = [label.decode() for label in meta[classes_key]]
+        classes = [label.decode() if isinstance(label, bytes) else str(label) for label in meta[classes_key]]
         return _cifar(store, folder, names, name, classes, (train, test), batch)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"{store.root}/{folder}: not CIFAR's python form ({type(error).__name__}: {error})") from None
@@ -161,31 +164,65 @@ def _cifar(
 class _Recorded:
     """What stands in for every class and function a pickle names: it keeps its arguments and does nothing."""
 
-    def __init__(self, *arguments: Any) -> None:
-        self.arguments = arguments
-        self.state: Any = None
+    named = ""
+
+    def __new__(cls, *arguments: Any) -> _Recorded:
+        self = super().__new__(cls)
+        self.arguments, self.state = arguments, None
+        return self
+
+    def __init__(self, *_: Any) -> None:
+        self.arguments: tuple[Any, ...]
+        self.state: Any
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
-    def array(self) -> np.ndarray:
-        """The uint8 array that a pickled ndarray's state (version, shape, dtype, is_fortran, bytes) describes."""
-        _, shape, kind, is_fortran, data = self.state
-        if kind.arguments[0] not in (b"u1", "u1"):
-            raise ValueError("pixels that are not unsigned bytes")
-        return np.frombuffer(data, np.uint8).reshape(shape, order="F" if is_fortran else "C")
+    def plain(self) -> Any:
+        """The bytes, number or array that was written down; itself where it is anything else."""
+        arguments = tuple(map(_plain, self.arguments))
+        match self.named:
+            case "encode":  # bytes, as Python 3 writes them in old protocols
+                return arguments[0].encode("latin1")
+            case "bytes":
+                return b"".join(arguments)
+            case "dtype":
+                kind = arguments[0].decode() if isinstance(arguments[0], bytes) else arguments[0]
+                order: Any = _plain(self.state[1]) if self.state else "|"
+                order = order.decode() if isinstance(order, bytes) else order
+                return np.dtype(kind).newbyteorder(order)
+            case "scalar":
+                return np.frombuffer(arguments[1], arguments[0])[0]
+            case "_reconstruct":
+                _, shape, kind, is_fortran, data = _plain(self.state)
+                return np.frombuffer(data, kind).reshape(shape, order="F" if is_fortran else "C")
+            case "_frombuffer":  # protocol 5
+                data, kind, shape, order = arguments
+                return np.frombuffer(data, kind).reshape(shape, order=order)
+        return self
+
+
+def _plain(value: Any) -> Any:
+    """`value` with everything recorded in it as what it stands for, and dictionaries keyed by bytes."""
+    if isinstance(value, dict):
+        keys = (_plain(key) for key in value)
+        encoded = (key.encode() if isinstance(key, str) else key for key in keys)
+        return dict(zip(encoded, map(_plain, value.values()), strict=True))
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    return value.plain() if isinstance(value, _Recorded) else value
 
 
 class _InertUnpickler(pickle.Unpickler):
     """Reads a pickle's plain values and runs nothing that it names."""
 
     def find_class(self, module: str, name: str) -> Any:
-        return _Recorded
+        return type("_Recorded", (_Recorded,), {"named": name})
 
 
 def _unpickle(store: Store, path: str) -> dict[bytes, Any]:
     try:
-        content = _InertUnpickler(io.BytesIO(store.reader.read(path)), encoding="bytes").load()
+        content = _plain(_InertUnpickler(io.BytesIO(store.reader.read(path)), encoding="bytes").load())
     except DataError:
         raise
     except Exception as error:  # a damaged pickle can raise anything

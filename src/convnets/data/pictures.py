@@ -86,11 +86,8 @@ class Names:
         return Names(self.prefix, self.parts[indices])
 
 
-class StoredPictures:
-    """Picture files behind a reader: a folder or an archive."""
-
-    def __init__(self, reader: Reader, names: Names) -> None:
-        self.reader = reader
+class _NamedPictures:
+    def __init__(self, names: Names) -> None:
         self.names = names
 
     def __len__(self) -> int:
@@ -98,6 +95,14 @@ class StoredPictures:
 
     def name(self, index: int) -> str:
         return self.names[index]
+
+
+class StoredPictures(_NamedPictures):
+    """Picture files behind a reader: a folder or an archive."""
+
+    def __init__(self, reader: Reader, names: Names) -> None:
+        super().__init__(names)
+        self.reader = reader
 
     def load(self, index: int) -> np.ndarray:
         return decode(self.reader.read(self.names.path(index)), name=self.names[index])
@@ -106,18 +111,12 @@ class StoredPictures:
         return StoredPictures(self.reader, self.names.take(indices))
 
 
-class MemoryPictures:
+class MemoryPictures(_NamedPictures):
     """Decoded pictures: one array (N, H, W, C) where they share a size, else a list of arrays (H, W, C)."""
 
     def __init__(self, pictures: np.ndarray | list[np.ndarray], names: Names) -> None:
+        super().__init__(names)
         self.pictures = pictures
-        self.names = names
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def name(self, index: int) -> str:
-        return self.names[index]
 
     def load(self, index: int) -> np.ndarray:
         return self.pictures[index]

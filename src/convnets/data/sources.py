@@ -41,7 +41,7 @@ def _open(spec: str) -> Source:
     beside = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(spec, ["digits", *SETS, *beside], n=3)
     raise DataError(
-        f"--data {spec}: {reason}{'; did you mean ' + ' or '.join(near) + '?' if near else ''} It takes digits, a "
+        f"--data {spec}: {reason}{'; did you mean ' + ' or '.join(near) + '?' if near else '.'} It takes digits, a "
         f"folder or archive ({', '.join(ARCHIVE_ENDINGS)}) of class folders, MNIST's, CIFAR's or ImageNet's own files, "
         f"a CSV file (path,label), or a name to download: {', '.join(SETS)}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import platform
@@ -91,12 +92,23 @@ class RunFolder:
             print(f"warning: cannot write the JSON beside {name} ({error})", file=sys.stderr)
 
     def is_finished(self) -> bool:
-        """Whether the run reached its last epoch, by the readable copy of its state."""
+        """Whether the run reached its last epoch, by the readable copy of its state, and its checkpoint is whole."""
         try:
             state = json.loads((self.path / LAST).with_suffix(".json").read_text(encoding="utf-8"))
-            return bool(state["progress"]["epoch"] >= state["recipe"]["epochs"])
+            whole = hashlib.sha256((self.path / LAST).read_bytes()).hexdigest() == state["sha256"]
+            return bool(whole and state["progress"]["epoch"] >= state["recipe"]["epochs"])
         except (OSError, ValueError, KeyError):
             return False
+
+    def set_best_aside(self, best: dict[str, Any] | None) -> bool:
+        """Rename the best checkpoint where it is not the `best` of the checkpoint gone on from; whether it was."""
+        path = self.path / BEST
+        if not path.exists() or checkpoint.load(path)[1]["best"] == best:
+            return False
+        for old in (path, path.with_suffix(".json")):
+            if old.exists():
+                old.replace(old.with_stem("best-abandoned"))
+        return True
 
     def newest(self) -> tuple[Path, dict[str, Tensor], dict[str, Any]] | None:
         """The valid checkpoint that is furthest among `last` and `previous`; None where neither was ever saved.

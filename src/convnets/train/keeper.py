@@ -69,7 +69,6 @@ class RunKeeper:
             for group in self.clock.timed(groups):
                 yield group
                 bar.update()
-                self.clock.pictures += sum(len(batch.labels) for batch in group)
                 now = time.monotonic()
                 if now - shown > (0.5 if live else PLAIN_LINE_EVERY):
                     shown, line = now, self._line(training)
@@ -178,6 +177,7 @@ class Clock:
                 return
             yield group
             self.steps += 1
+            self.pictures += sum(len(batch.labels) for batch in group)
             self.ended = time.monotonic()
 
     def seconds(self) -> float:

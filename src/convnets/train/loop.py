@@ -101,7 +101,7 @@ def validate(
 
 def steps_per_epoch(loader: Loader, accumulate: int) -> int:
     """Optimizer steps in an epoch; batches that do not fill a whole step are left out of it."""
-    return max(1, len(loader) // accumulate)
+    return len(loader) // accumulate
 
 
 def _groups(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:

@@ -77,6 +77,7 @@ def make_plan(request: Request) -> Plan:
     check_recipe(recipe, len(source.splits["train"]))
     _check_network(name, overrides, recipe, len(source.splits["train"]))
     source = check(source, bad=request.bad_images)
+    check_recipe(recipe, len(source.splits["train"]))  # again: bad pictures may have been left out
     recipe = with_statistics(recipe, source)
     return Plan(papers.find(name).name, overrides, recipe, source, data, request, tuple(said))
 

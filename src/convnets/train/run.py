@@ -1,11 +1,10 @@
-"""A training run from its plan, or from where an earlier one stopped, to its end."""
+"""A training run from its plan to its end."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import sys
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import models, papers, runs, spec
-from ..data import Loader, Source, check, open_source
+from .. import papers, runs, spec
+from ..data import Loader, Source
 from ..data.pictures import MemoryPictures
 from ..errors import Interrupted, ResourceError, UsageError
 from ..evaluate import evaluate_network
 from ..evaluate.pictures import draw_confusion
 from ..layers import Network
-from ..runs.folder import BEST, LAST, RUN, RunFolder, now, revision, versions
+from ..runs.folder import BEST, RUN, RunFolder, now, revision, versions
 from ..spec import Recipe
 from .keeper import RunKeeper, say
 from .loop import steps_per_epoch, train
-from .plan import DEMO_DATA, Plan, Request, check_recipe, make_plan, split_assignments
-from .schedules import rescale
+from .plan import DEMO_DATA, Plan, Request, make_plan
 from .state import Training
-
-# what a run is; another of these is another run
-FIXED = ("model", "classes", "recipe", "preprocess", "seed", "val_fraction", "name", "source")
 
 
 @dataclass(frozen=True)
@@ -53,108 +48,10 @@ def start(request: Request, machine: Machine, out: str | None = None, name: str 
     for line in plan.said:
         print(line)
     folder = RunFolder.create(name or plan.name, out)
-    run = _describe(plan, machine)
-    folder.write_run(run)
-    return _carry_out(folder, run, plan.source, plan.network(), machine, None)
+    return carry_out(folder, _describe(plan, machine), plan.source, plan.network(), machine)
 
 
-def resume(path: str, request: Request, machine: Machine, allowed: Collection[str] = ()) -> RunFolder:
-    """Continue the run at `path` (a folder, or a checkpoint in one) exactly where it was saved.
-
-    Raises UsageError listing every key that the request changes and that `allowed` does not name.
-    """
-    folder, saved = _find(Path(path))
-    run = folder.read_run()
-    where = request.data or run["source"]["spec"]
-    old = spec.from_dict(Recipe, run["recipe"])
-    allow_empty = run["source"]["allow_empty"] or request.allow_empty
-    source = open_source(where, val_fraction=old.val_fraction, seed=old.seed, allow_empty=allow_empty)
-    recipe, changes = _changes(request, run, old, source)
-    if machine.compile and not run["compile"]:
-        changes["compile"] = (False, True)
-    _refuse(folder, changes, allowed)
-    check_recipe(recipe, len(source.splits["train"]))
-    print(f"recipe {recipe.name}: as stored in {folder.path / RUN}")
-    for key, (before, after) in changes.items():
-        print(f"changed by request: {key} {before} -> {after}")
-    run |= {"recipe": spec.to_dict(recipe), "changed": [*run["changed"], *changes]}
-    run["compile"] = run["compile"] or machine.compile
-    run["source"] |= {"spec": absolute(where), "name": source.name, "fingerprint": source.fingerprint}
-    if Path(path).is_file():
-        run["branch"] += 1  # what was saved after the named checkpoint is not to be gone on with any more
-    folder.write_run(run)
-    source = check(source, bad=run["source"]["bad_images"])
-    torch.manual_seed(recipe.seed)
-    network = models.create_model(run["network"]["name"], **run["network"]["overrides"])
-    return _carry_out(folder, run, source, network, machine, saved)
-
-
-def _refuse(folder: RunFolder, changes: dict[str, tuple[Any, Any]], allowed: Collection[str]) -> None:
-    """Refuse all changes that were not allowed, and those that would make another run of it."""
-    fixed = [key for key in changes if key.split(".")[0] in FIXED]
-    refused = [key for key in changes if key in fixed or not _is_allowed(key, allowed)]
-    if not refused:
-        return
-    what = "; ".join(f"{key} {changes[key][0]} -> {changes[key][1]}" for key in refused)
-    hint = f"{', '.join(fixed)} cannot change within a run, start a new one"
-    if not fixed:
-        hint = "to let it pass: " + " ".join(f"--allow-change {key}" for key in refused)
-    raise UsageError(f"{folder.path}: resuming would change {what}; {hint}")
-
-
-Saved = tuple[Path, dict[str, Tensor], dict[str, Any]]
-
-
-def _find(path: Path) -> tuple[RunFolder, Saved | None]:
-    """The run folder and its newest checkpoint, or the one checkpoint that was named."""
-    if path.is_file() and path.suffix == ".safetensors":
-        tensors, state = runs.checkpoint.load(path)
-        if "random.torch" not in tensors:
-            raise UsageError(f"{path}: holds weights only; resume from {path.with_name(LAST)} or the run folder")
-        return RunFolder.open(path.parent), (path, tensors, state)
-    folder = RunFolder.open(path)
-    return folder, folder.newest()
-
-
-def _changes(
-    request: Request, run: dict[str, Any], old: Recipe, source: Source
-) -> tuple[Recipe, dict[str, tuple[Any, Any]]]:
-    """The recipe to go on with, and what differs from the stored run: key -> (stored, asked for)."""
-    changes: dict[str, tuple[Any, Any]] = {}
-    values, axes = split_assignments(request.assignments)
-    overrides = run["network"]["overrides"]
-    if request.model is not None and papers.find(request.model).name != run["network"]["name"]:
-        changes["model"] = (run["network"]["name"], request.model)
-    changes |= {f"model.{key}": (overrides.get(key), axes[key]) for key in axes if overrides.get(key) != axes[key]}
-    if list(source.classes) != run["classes"]:
-        changes["classes"] = (_few(run["classes"]), _few(source.classes))
-    elif source.fingerprint["sha256"] != run["source"]["fingerprint"]["sha256"]:
-        changes["data"] = (_digest(run["source"]["fingerprint"]), _digest(source.fingerprint))
-    if request.recipe is not None and request.recipe != old.name:
-        changes["recipe"] = (old.name, request.recipe)
-    base = old
-    if request.epochs is not None and request.epochs != old.epochs:
-        base, said = rescale(old, request.epochs)
-        changes["epochs"] = (old.epochs, f"{request.epochs} ({', '.join(said)})")
-    seed = [] if request.seed is None else [f"seed={request.seed}"]
-    recipe = spec.override(base, [*values, *seed])
-    before, after = spec.flatten(spec.to_dict(base)), spec.flatten(spec.to_dict(recipe))
-    differing = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    changes |= {key: (before.get(key), after.get(key)) for key in differing}
-    return recipe, changes
-
-
-def _is_allowed(key: str, allowed: Collection[str]) -> bool:
-    return any(key == name or key.startswith(name + ".") for name in allowed)
-
-
-def _few(classes: Collection[str]) -> str:
-    names = list(classes)
-    return f"{len(names)} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
-
-
-def _digest(fingerprint: dict[str, Any]) -> str:
-    return f"{fingerprint['sha256'][:12]} {fingerprint['samples']}"
+Saved = tuple[Path, dict[str, Tensor], dict[str, Any]]  # a checkpoint's path, tensors and state
 
 
 def _describe(plan: Plan, machine: Machine) -> dict[str, Any]:
@@ -188,23 +85,30 @@ def absolute(data: str) -> str:
     return str(path.resolve()) if data != DEMO_DATA and path.exists() else data
 
 
-def _carry_out(
-    folder: RunFolder, run: dict[str, Any], source: Source, network: Network, machine: Machine, saved: Saved | None
+def carry_out(
+    folder: RunFolder,
+    run: dict[str, Any],
+    source: Source,
+    network: Network,
+    machine: Machine,
+    saved: Saved | None = None,
+    forked: bool = False,
 ) -> RunFolder:
+    """Train the run that `run` describes to its end, from `saved` if it was begun.
+
+    `forked`: it leaves the course that led to what else is saved in the folder.
+    """
     recipe = spec.from_dict(Recipe, run["recipe"])
     if saved is not None:
         own = {key.removeprefix("model."): value for key, value in saved[1].items() if key.startswith("model.")}
         runs.load_weights(network, own, saved[0])
     training = Training(network, recipe, machine.device)
     train_loader, val_loader = _loaders(source, recipe, machine)
-    if len(train_loader) == 0:
-        raise UsageError("the training split has no pictures")
     steps = steps_per_epoch(train_loader, recipe.accumulate)
     keeper = RunKeeper(folder, run, steps, machine.save_steps, machine.save_seconds)
     if saved is not None:
-        training.restore(saved[1], saved[2])
-        folder.write_metrics(training.log)
-        folder.trim_timing(training.epoch)
+        _restore(training, saved, folder, forked)
+    folder.write_run(run)  # nothing can be refused any more
     _introduce(folder, run, source, training, saved is not None)
     if machine.tensorboard:
         keeper.board = board_writer()(folder.path / "tensorboard", purge_step=training.step)
@@ -218,9 +122,20 @@ def _carry_out(
             raise
         except (MemoryError, RuntimeError) as error:
             raise _explained(error, recipe) from None
-    keeper.draw(training)
-    _finish(folder, keeper.title, training, val_loader)
+        keeper.draw(training)
+        _finish(folder, keeper.title, training, val_loader)
+        keeper.stop_if_asked()
     return folder
+
+
+def _restore(training: Training, saved: Saved, folder: RunFolder, forked: bool) -> None:
+    """Put the run, and the records in its folder, back to where `saved` was saved."""
+    _, tensors, state = saved
+    training.restore(tensors, state)
+    if forked and folder.set_best_aside(training.best):
+        training.best = None
+    folder.write_metrics(training.log)
+    folder.trim_timing(training.epoch)
 
 
 def _loaders(source: Source, recipe: Recipe, machine: Machine) -> tuple[Loader, Loader | None]:
