@@ -116,7 +116,7 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
         ({"train/a": 2, "train/b": 2, "val/a": 1, "val/b": 1, "valid/a": 1, "valid/b": 1}, "more than one folder"),
         ({"a": 0, "b": 0}, "no pictures found"),
         ({".": 3}, "lies in no class folder"),
-        ({"train/a": 2, "train/b": 2, "test": 2}, "lies in no class folder"),
+        ({"train/a": 2, "train/b": 2, "val": 2}, "lies in no class folder"),
     ],
 )
 def test_what_is_wrong_with_a_folder_is_named(tmp_path: Path, layout: dict[str, int], message: str) -> None:
@@ -535,3 +535,15 @@ def test_real_cifar10_in_a_tar() -> None:
     source = check(open_source(str(SHARED / "cifar10-jpeg.tar.xz"), val_fraction=0))
     assert source.name == "cifar10" and counts(source) == {"train": [5000] * 10, "test": [1000] * 10}
     assert source.size == (32, 32) and source.classes[0] == "airplane"
+
+
+def test_an_unlabelled_test_folder_is_left_out(tmp_path: Path) -> None:
+    """As competitions give it out: pictures without class folders beside the labelled ones."""
+    for split in ("train", "val"):
+        for label in "ab":
+            save(tmp_path / split / label / "1.png", 1, (8, 8))
+    save(tmp_path / "test" / "0001.png", 1, (8, 8))
+    assert set(open_source(str(tmp_path)).splits) == {"train", "val"}
+    save(tmp_path / "test" / "a" / "0002.png", 1, (8, 8))
+    with pytest.raises(DataError, match="lies in no class folder"):
+        open_source(str(tmp_path))

@@ -93,7 +93,13 @@ def _split_folders(store: Store, base: str, pictures: list[str]) -> dict[str, st
         raise DataError(f"{where}: {', '.join(map(printable, others))} beside {', '.join(found)}; move it elsewhere")
     if len(set(found.values())) < len(found):
         raise DataError(f"{where}: more than one folder for a split ({', '.join(found)}); keep one of them")
-    return found
+    return {child: split for child, split in found.items() if split != "test" or not _is_flat(base + child, pictures)}
+
+
+def _is_flat(folder: str, pictures: list[str]) -> bool:
+    """Whether all pictures lie directly in the folder: a test split without labels, as competitions give it out."""
+    inside = [path for path in pictures if path.startswith(folder + "/")]
+    return bool(inside) and all("/" not in path[len(folder) + 1 :] for path in inside)
 
 
 def csv_listing(path: Path) -> Source:

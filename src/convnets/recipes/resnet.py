@@ -7,7 +7,7 @@ CIFAR10 = Recipe(  # Sec. 4.2
     source="He et al. 2015, Sec. 4.2",
     epochs=182,  # 64,000 iterations of 128 out of 45,000 pictures
     batch_size=128,  # Sec. 4.2
-    optimizer=SGD(lr=0.1, momentum=0.9, weight_decay=1e-4),  # Sec. 4.2
+    optimizer=SGD(lr=0.1, momentum=0.9, weight_decay=1e-4),  # Sec. 4.2; without the warm-up of its 110 layers
     schedule=Step(milestones=(91, 136.5), factor=0.1),  # 32,000 and 48,000 iterations
     preprocess=Preprocess(size=32, resize=None),  # one mean per channel: ours, the paper has one per pixel
     augment=Augment(pad=4, flip=True),  # Sec. 4.2
