@@ -47,12 +47,12 @@ class Evaluation:
     @property
     def top1_error(self) -> float:
         """Share of samples whose first guess is wrong."""
-        return 100 * (1 - self.correct_top1 / self.n)
+        return 100 * (self.n - self.correct_top1) / self.n
 
     @property
     def top5_error(self) -> float:
         """Share of samples whose class is not among the first five guesses (among all, with fewer classes)."""
-        return 100 * (1 - self.correct_top5 / self.n)
+        return 100 * (self.n - self.correct_top5) / self.n
 
     @property
     def top1_interval(self) -> tuple[float, float]:
@@ -166,4 +166,4 @@ def _class_result(index: int, row: np.ndarray, classes: Sequence[str]) -> ClassR
     wrong = row.copy()
     wrong[index] = 0
     confused = classes[int(wrong.argmax())] if wrong.any() else None
-    return ClassResult(classes[index], n, correct, 100 * (1 - correct / n) if n else None, confused)
+    return ClassResult(classes[index], n, correct, 100 * (n - correct) / n if n else None, confused)
