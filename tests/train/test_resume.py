@@ -262,6 +262,16 @@ def test_a_run_that_went_back_stays_back(finished: Finished, tmp_path: Path, mon
     shutil.copy(out / LAST, early)
     resume(str(out), Request(), run.Machine(CPU))
     shutil.copy(early, out / "early.safetensors")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "train", killed)
+        with pytest.raises(KeyboardInterrupt):  # before its first step
+            resume(str(out / "early.safetensors"), Request(), run.Machine(CPU))
+    newest = RunFolder(out).newest()
+    assert newest is not None and newest[2]["progress"]["step"] == steps
     with monkeypatch.context() as patch:
         stop_after(patch, steps + 2)
         with pytest.raises(Interrupted):

@@ -48,7 +48,8 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
     run |= {"recipe": spec.to_dict(recipe), "changed": [*run["changed"], *changes]}
     run["compile"] = run["compile"] or machine.compile
     went_back = Path(path).is_file()
-    run["branch"] += went_back  # what was saved after the named checkpoint is not to be gone on with any more
+    # what was saved after a checkpoint that was named is not to be gone on with any more
+    run["branch"] = max(run["branch"], saved[2]["branch"] if saved else 0) + went_back
     torch.manual_seed(recipe.seed)
     network = models.create_model(run["network"]["name"], **run["network"]["overrides"])
     return carry_out(folder, run, source, network, machine, saved, forked=went_back or bool(changes))

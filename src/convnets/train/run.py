@@ -108,6 +108,8 @@ def carry_out(
     keeper = RunKeeper(folder, run, steps, machine.save_steps, machine.save_seconds)
     if saved is not None:
         _restore(training, saved, folder, forked)
+    if forked:
+        keeper.save(training)  # from here on, this is where the run stands
     folder.write_run(run)  # nothing can be refused any more
     _introduce(folder, run, source, training, saved is not None)
     if machine.tensorboard:
