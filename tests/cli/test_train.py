@@ -82,6 +82,7 @@ def test_the_test_split_is_never_looked_at(here: Path, monkeypatch: pytest.Monke
         (["resnet20", "--data", "digits", "--batch-size", "0"], "batch_size=0: must be at least 1"),
         (["resnet20", "--data", "digits", "--set", "ema=2"], "ema=2.0: must be at least 0 and below 1"),
         (["resnet20", "--data", "digits", "--set", "accumulate=3"], "must divide batch_size=64"),
+        (["resnet20", "--data", "digits", "--set", "accumulate=0"], "must be between 1 and batch_size"),
         (["resnet20", "--data", "digits", "--set", "schedule.warmup=-1"], "must not be negative"),
         (["resnet20", "--data", "digits", "--set", "preprocess.mean=0.5"], "needs as many values as mean"),
         (["resnet18", "--data", "digits", "--batch-size", "1"], "needs two pictures at a time, not 1"),
@@ -144,6 +145,11 @@ def test_photographs_are_trained_at_a_size_a_cpu_can_bear(name: str, side: int, 
             pixels = np.zeros((300, 300 + 10 * index, 3), np.uint8)
             Image.fromarray(pixels).save(here / "data" / label / f"{index}.png")
     assert make_plan(Request(name, "data")).recipe.preprocess.size == side
+    # another input size shows as much of the picture, instead of a corner or a black border
+    other = make_plan(Request(name, "data", assignments=("preprocess.size=224",))).recipe.preprocess
+    assert (other.size, other.resize) == (224, 256)
+    asked = make_plan(Request(name, "data", assignments=("preprocess.size=224", "preprocess.resize=300"))).recipe
+    assert asked.preprocess.resize == 300
 
 
 def test_a_picture_a_class_is_enough_to_start(here: Path) -> None:

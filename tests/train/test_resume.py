@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -19,7 +20,9 @@ import pytest
 import torch
 from PIL import Image
 
+from convnets import spec
 from convnets.errors import Interrupted, UsageError
+from convnets.models import create_model
 from convnets.runs import checkpoint
 from convnets.runs.folder import LAST, RunFolder
 from convnets.train import keeper, run
@@ -226,6 +229,17 @@ def test_a_refused_resume_leaves_the_run_as_it_was(
     with pytest.raises(UsageError, match="must divide"):
         resume(str(out), Request(assignments=("accumulate=5",)), run.Machine(CPU), ("accumulate",))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_an_average_new_to_the_run_starts_from_its_weights(finished: Finished, pictures: Path, tmp_path: Path) -> None:
+    finished["accumulate"]
+    tensors, state = checkpoint.load(finished.root / "accumulate" / LAST)
+    recipe = dataclasses.replace(spec.from_dict(spec.Recipe, state["recipe"]), ema=0.9)
+    training = Training(create_model(state["network"]["name"], **state["network"]["overrides"]), recipe, CPU)
+    training.restore(tensors, state)
+    assert training.average is not None
+    for name, value in training.average.values.items():
+        assert torch.equal(value, tensors[f"model.{name}"])
 
 
 def test_best_weights_of_an_abandoned_course_are_set_aside(finished: Finished, tmp_path: Path) -> None:

@@ -72,7 +72,10 @@ def make_plan(request: Request) -> Plan:
             raise UsageError(f"--epochs {request.epochs}: must be at least 1")
         recipe, changes = rescale(recipe, request.epochs)
         said.append(f"--epochs rescales the recipe: {', '.join(changes)}")
+    own = recipe.preprocess
     recipe = spec.override(recipe, [f"preprocess.channels={source.channels}", *recipe_values, *seed])
+    if recipe.preprocess.size != own.size and not _only(recipe_values, ("preprocess.resize",)):
+        recipe = _with_resize(recipe, own)
     overrides = _overrides(name, axes, source, recipe)
     check_recipe(recipe, len(source.splits["train"]))
     _check_network(name, overrides, recipe, len(source.splits["train"]))
@@ -80,6 +83,12 @@ def make_plan(request: Request) -> Plan:
     check_recipe(recipe, len(source.splits["train"]))  # again: bad pictures may have been left out
     recipe = with_statistics(recipe, source)
     return Plan(papers.find(name).name, overrides, recipe, source, data, request, tuple(said))
+
+
+def _with_resize(recipe: Recipe, own: spec.Preprocess) -> Recipe:
+    """`recipe` resizing in the proportion of its `own` preprocessing, so that another input size shows as much."""
+    resize = round(recipe.preprocess.size * (own.resize or own.size) / own.size)
+    return dataclasses.replace(recipe, preprocess=dataclasses.replace(recipe.preprocess, resize=resize))
 
 
 def _what(request: Request) -> tuple[str, str]:
@@ -189,7 +198,8 @@ def check_recipe(recipe: Recipe, pictures: int) -> None:
         ("augment.area", all(0 < share <= 1 for share in recipe.augment.area or ()), "must be above 0 and at most 1"),
         ("augment.pad", recipe.augment.pad >= 0, "must not be negative"),
         ("seed", 0 <= recipe.seed < 2**63, "must be at least 0 and below 2^63"),
-        ("accumulate", recipe.batch_size % recipe.accumulate == 0, f"must divide batch_size={recipe.batch_size}"),
+        ("accumulate", recipe.accumulate < 1 or recipe.batch_size % recipe.accumulate == 0,
+         f"must divide batch_size={recipe.batch_size}"),
         ("accumulate", recipe.accumulate == 1 or recipe.batch_size <= pictures,
          f"batch_size={recipe.batch_size} is more than the {pictures} training pictures, which is no step at all"),
     ]  # fmt: skip

@@ -150,7 +150,7 @@ def _loaders(source: Source, recipe: Recipe, machine: Machine) -> tuple[Loader, 
     train_loader = Loader(
         train_split,
         recipe.preprocess,
-        batch_size=max(1, recipe.batch_size // recipe.accumulate),
+        batch_size=recipe.batch_size // recipe.accumulate,
         augment=recipe.augment,
         shuffle=True,
         seed=recipe.seed,

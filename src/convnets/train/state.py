@@ -113,7 +113,7 @@ class Training:
         """Go on from what `tensors()` and `state()` gave; the random states come last, since building uses them."""
         self.network.load_state_dict(_under("model.", tensors))
         if self.average:
-            self.average.restore(_under("ema.", tensors))
+            self.average.restore(_under("ema.", tensors) or _under("model.", tensors))  # it may be new to the run
         momenta = _under("optimizer.", tensors)
         for name, parameter in self.network.named_parameters():
             if name in momenta:
