@@ -1,157 +1,24 @@
-"""The vocabulary the papers share: a network as a table of named rows, and the few units its rows are made of.
+"""The vocabulary the papers share: the few units that their rows are made of, and rules for fresh weights.
 
 No layer works in place and every unit owns its ReLU, so that any row or submodule can be tapped and hooked by itself.
 """
 
 from __future__ import annotations
 
-import copy
-from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import chain
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from .errors import UsageError
 
-M = TypeVar("M", bound=nn.Module)
 V = TypeVar("V")
 InitRule = Callable[[str, nn.Module], None]  # called with each module's dotted name and the module
-
-
-class Network(nn.Sequential):
-    """A network as a table: named rows in the order of the paper, the last of them the classifier.
-
-    Takes (N, in_channels, H, W) and returns logits (N, num_classes): soft-max belongs to the loss and the predictor, so
-    no network has a row for it. `head` names the first row that is no feature extractor any more. `initialise` is the
-    paper's rule for fresh weights. `input_size` is the side of the picture that fully or locally connected weights were
-    sized for; None where any size will do.
-
-    Raises UsageError when a picture does not fit, before any row has run.
-    """
-
-    def __init__(
-        self, rows: Mapping[str, nn.Module], *, head: str, initialise: InitRule, input_size: int | None = None
-    ) -> None:
-        super().__init__(OrderedDict(rows))
-        self.name = ""
-        self.overrides: dict[str, Any] = {}
-        self.input_size = input_size
-        self.head = head
-        self.initialise = initialise
-        self._accepted: set[tuple[int, int]] = set()
-        for name, module in self.named_modules():
-            initialise(name, module)
-
-    def __getitem__(self, index: Any) -> Any:
-        """A row by number, or a slice of rows as a plain nn.Sequential that keeps their names."""
-        rows = list(self.named_children())
-        return nn.Sequential(OrderedDict(rows[index])) if isinstance(index, slice) else rows[index][1]
-
-    @property
-    def num_classes(self) -> int:
-        return self.get_classifier().out_features
-
-    @property
-    def num_features(self) -> int:
-        """Length of the vector that the classifier sees."""
-        return self.get_classifier().in_features
-
-    @property
-    def in_channels(self) -> int:
-        return next(module.in_channels for module in self.modules() if isinstance(module, nn.Conv2d))
-
-    def forward(self, x: Tensor) -> Tensor:
-        self._accept(x)
-        logits: Tensor = super().forward(x)
-        return logits
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """The map (N, C, h, w) that the head receives."""
-        self._accept(x)
-        for row in self[: self._head_index()]:
-            x = row(x)
-        return x
-
-    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Logits of the map that `forward_features` gives, or with `pre_logits` the vector (N, num_features)."""
-        *hidden, classifier = self[self._head_index() :]
-        for row in hidden:
-            x = row(x)
-        return x.flatten(1) if pre_logits else classifier(x)
-
-    def get_classifier(self) -> FullyConnected:
-        classifier: FullyConnected = self[-1]
-        return classifier
-
-    def reset_classifier(self, num_classes: int) -> None:
-        """Puts a fresh classifier in the last row, initialised as the paper says. Raises UsageError below one class."""
-        if num_classes < 1:
-            raise UsageError(f"num_classes={num_classes}: must be at least 1")
-        weight = self.get_classifier().weight
-        fresh = FullyConnected(self.num_features, num_classes, device=weight.device, dtype=weight.dtype)
-        *_, (name, _) = self.named_children()
-        self.initialise(name, fresh)
-        setattr(self, name, fresh)
-        self.overrides = {**self.overrides, "num_classes": num_classes}
-
-    def taps(self, x: Tensor, rows: str | Iterable[str]) -> dict[str, Tensor]:
-        """The outputs of the rows, or dotted submodules, of these names; nothing after the last of them is computed.
-
-        Raises UsageError for an unknown name, listing the rows.
-        """
-        rows = [rows] if isinstance(rows, str) else rows
-        wanted, table, modules = list(rows), [name for name, _ in self.named_children()], dict(self.named_modules())
-        for name in wanted:
-            if not name or name not in modules:
-                raise UsageError(f"{self.name or 'the network'} has no row {name!r}; its rows are {', '.join(table)}")
-        self._accept(x)
-        found: dict[str, Tensor] = {}
-
-        def keep(name: str, module: nn.Module, args: Any, output: Tensor) -> None:
-            found[name] = output
-
-        handles = [modules[name].register_forward_hook(partial(keep, name)) for name in wanted]
-        try:
-            for row in self[: max(table.index(name.partition(".")[0]) + 1 for name in wanted) if wanted else 0]:
-                x = row(x)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return {name: found[name] for name in wanted}
-
-    def check_input(self, height: int, width: int) -> None:
-        """Passes the shape of such a picture through the rows; no weight, statistic or random state is touched.
-
-        Raises UsageError, naming the first row that fails and the smallest size, or the size its weights are made for.
-        """
-        rows = dict(meta_copy(self).eval().named_children())
-        _, failed = _pass(rows, self.in_channels, height, width)
-        if failed is None:
-            self._accepted.add((height, width))
-            return
-        what, smallest = f"{self.name or 'this network'}: a {height}x{width} picture", _minimum(rows, self.in_channels)
-        if self.input_size is None or max(height, width) < smallest:
-            fixed = f" (it is made for {self.input_size}x{self.input_size})" if self.input_size else ""
-            raise UsageError(f"{what} is too small for row {failed}; the minimum is {smallest}x{smallest}{fixed}")
-        raise UsageError(
-            f"{what} does not fit row {failed}, whose weights are made for {self.input_size}x{self.input_size}; resize"
-            f" the picture, or create the network with input_size=SIDE (at least {smallest})"
-        )
-
-    def _head_index(self) -> int:
-        return [name for name, _ in self.named_children()].index(self.head)
-
-    def _accept(self, x: Tensor) -> None:
-        """Checks each new picture size once; inside a compiler the check is left out, since it would be traced."""
-        if not torch.compiler.is_compiling():
-            height, width = x.shape[-2:]
-            if (height, width) not in self._accepted:
-                self.check_input(height, width)
+Size = int | tuple[int, int]  # of a window: one side, or (height, width)
 
 
 class FullyConnected(nn.Linear):
@@ -162,16 +29,46 @@ class FullyConnected(nn.Linear):
 
 
 class Residual(nn.Module):
-    """relu(body(x) + shortcut(x)), the building block of residual networks."""
+    """after(body(x) + shortcut(x)), the building block of residual networks; `after` is a ReLU unless given."""
 
-    def __init__(self, body: nn.Module, shortcut: nn.Module, out_channels: int) -> None:
+    def __init__(
+        self, body: nn.Module, shortcut: nn.Module, out_channels: int, *, after: nn.Module | None = None
+    ) -> None:
         super().__init__()
-        self.body, self.shortcut, self.relu = body, shortcut, nn.ReLU()
+        self.body, self.shortcut = body, shortcut
+        self.after = nn.ReLU() if after is None else after
         self.out_channels = out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.relu(self.body(x) + self.shortcut(x))
+        y: Tensor = self.after(self.body(x) + self.shortcut(x))
         return y
+
+
+class Concat(nn.Module):
+    """The branches side by side on the same input, their channels one after the other in the order given."""
+
+    def __init__(self, **branches: nn.Module) -> None:
+        super().__init__()
+        for name, branch in branches.items():
+            self.add_module(name, branch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self.children()], 1)
+
+
+class PadSame(nn.Module):
+    """TensorFlow's SAME padding: ceil(side / stride) outputs, an odd pixel at the bottom and right.
+
+    Pads with `value`, which is minus infinity in front of a max pooling.
+    """
+
+    def __init__(self, kernel: int, stride: int, value: float = 0.0) -> None:
+        super().__init__()
+        self.kernel, self.step, self.value = kernel, stride, value
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = (max((-(-side // self.step) - 1) * self.step + self.kernel - side, 0) for side in x.shape[-2:])
+        return pad(x, (width // 2, width - width // 2, height // 2, height - height // 2), value=self.value)
 
 
 def stack(**parts: nn.Module) -> nn.Sequential:
@@ -179,19 +76,49 @@ def stack(**parts: nn.Module) -> nn.Sequential:
     return nn.Sequential(OrderedDict(parts))
 
 
-def conv_relu(in_channels: int, out_channels: int, kernel: int, stride: int = 1, **options: Any) -> nn.Sequential:
+def half(kernel: Size) -> Size:
+    """The padding that keeps the size at stride 1."""
+    return kernel // 2 if isinstance(kernel, int) else (kernel[0] // 2, kernel[1] // 2)
+
+
+def conv_relu(in_channels: int, out_channels: int, kernel: Size, stride: int = 1, **options: Any) -> nn.Sequential:
     """Convolution and ReLU, padded so that stride 1 keeps the size; `options` are nn.Conv2d's."""
-    options = {"padding": kernel // 2, **options}
+    options = {"padding": half(kernel), **options}
     return stack(conv=nn.Conv2d(in_channels, out_channels, kernel, stride, **options), relu=nn.ReLU())
 
 
 def conv_bn(
-    in_channels: int, out_channels: int, kernel: int, stride: int = 1, *, relu: bool = True, bias: bool = False
+    in_channels: int,
+    out_channels: int,
+    kernel: Size,
+    stride: int = 1,
+    *,
+    relu: bool = True,
+    eps: float = 1e-5,
+    **options: Any,
 ) -> nn.Sequential:
-    """Convolution, batch normalisation and, unless told otherwise, ReLU; stride 1 keeps the size."""
-    conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=bias)
+    """Convolution without bias, batch normalisation and, unless told otherwise, ReLU; stride 1 keeps the size."""
+    options = {"padding": half(kernel), "bias": False, **options}
+    conv = nn.Conv2d(in_channels, out_channels, kernel, stride, **options)
     after = {"relu": nn.ReLU()} if relu else {}
-    return stack(conv=conv, bn=nn.BatchNorm2d(out_channels), **after)
+    return stack(conv=conv, bn=nn.BatchNorm2d(out_channels, eps=eps), **after)
+
+
+def bn_relu_conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    """Batch normalisation, ReLU and a convolution without bias: the order of pre-activation."""
+    conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
+    return stack(bn=nn.BatchNorm2d(in_channels), relu=nn.ReLU(), conv=conv)
+
+
+def separable_conv(
+    in_channels: int, out_channels: int, kernel: int, stride: int = 1, *, multiplier: int = 1, **options: Any
+) -> nn.Sequential:
+    """A depthwise convolution with `multiplier` filters for each channel, then a 1x1 over channels; no biases."""
+    width, options = in_channels * multiplier, {"padding": kernel // 2, **options}
+    return stack(
+        depthwise=nn.Conv2d(in_channels, width, kernel, stride, groups=in_channels, bias=False, **options),
+        pointwise=nn.Conv2d(width, out_channels, 1, bias=False),
+    )
 
 
 def fill(weights: Callable[[Tensor], Any], name: str, module: nn.Module) -> None:
@@ -211,49 +138,3 @@ def choose(axis: str, value: Any, options: Mapping[Any, V]) -> V:
     if value not in options:
         raise UsageError(f"{axis}={value!r} is unknown; valid values: {', '.join(map(str, options))}")
     return options[value]
-
-
-def map_shape(rows: Mapping[str, nn.Module], in_channels: int, side: int) -> tuple[int, int, int]:
-    """(C, h, w) after these rows for a square picture, worked out without data.
-
-    Raises UsageError naming the row for which `side` is too small, and the minimum.
-    """
-    copies = {name: meta_copy(row).eval() for name, row in rows.items()}
-    shape, failed = _pass(copies, in_channels, side, side)
-    if failed is not None:
-        smallest = _minimum(copies, in_channels)
-        raise UsageError(f"input_size={side} is too small for row {failed}; the minimum is {smallest}")
-    _, channels, height, width = shape
-    return channels, height, width
-
-
-def meta_copy(module: M) -> M:
-    """The module without its numbers: a copy with its tensors on the meta device, and without hooks."""
-    memo: dict[int, Any] = {id(t): t.detach().to("meta") for t in chain(module.parameters(), module.buffers())}
-    for part in module.modules():  # a user's hooks must not see the shapes that are only tried out
-        memo |= {id(hooks): OrderedDict() for hooks in (part._forward_pre_hooks, part._forward_hooks)}
-    return copy.deepcopy(module, memo)
-
-
-def _pass(rows: Mapping[str, nn.Module], channels: int, height: int, width: int) -> tuple[tuple[int, ...], str | None]:
-    """The shape after the rows and None, or the shape before the first row that fails and its name."""
-    tensors = chain.from_iterable(row.parameters() for row in rows.values())
-    dtype = next((t.dtype for t in tensors), None)
-    x = torch.empty(1, channels, height, width, device="meta", dtype=dtype)
-    with torch.no_grad():
-        for name, row in rows.items():
-            try:
-                x = row(x)
-            except (RuntimeError, ValueError):
-                return tuple(x.shape), name
-    return tuple(x.shape), None
-
-
-def _minimum(rows: Mapping[str, nn.Module], channels: int) -> int:
-    """The smallest side of a square picture that reaches the first row whose weights fix the size of its map."""
-    free: dict[str, nn.Module] = {}
-    for name, row in rows.items():
-        if any(isinstance(part, nn.Linear) or hasattr(part, "map_size") for part in row.modules()):
-            break
-        free[name] = row
-    return 1 + bisect_left(range(1, 2049), True, key=lambda side: _pass(free, channels, side, side)[1] is None)

@@ -11,7 +11,7 @@ from convnets.data import Loader, Split, normalise
 from convnets.data.pictures import array_split
 from convnets.errors import UsageError
 from convnets.evaluate import evaluate_network
-from convnets.layers import Network
+from convnets.network import Network
 from convnets.spec import Preprocess
 
 PREPROCESS = Preprocess(size=32, resize=None, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "convnets"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
-PAPER_FILES = [path for path in MODULES if path.parent.name == "models" and path.stem not in ("__init__", "table")]
+PAPER_FILES = [path for path in MODULES if "models" in path.parts and path.stem not in ("__init__", "table")]
 TEXT = {".py", ".md", ".toml", ".txt", ".cfg", ".ini", ".yaml", ".yml", ".json", ".csv", ".sh", ""}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -146,7 +146,7 @@ def test_no_star_imports_and_no_stray_prints(path: Path) -> None:
 @pytest.mark.parametrize("path", PAPER_FILES, ids=name_of)
 def test_a_paper_file_is_read_in_one_sitting(path: Path) -> None:
     docstring = ast.get_docstring(TREES[path]) or ""
-    assert "Paper map" in docstring
+    assert "Paper map" in docstring or path.parent.name == "peers"
     assert "Departures" in docstring
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 170
 

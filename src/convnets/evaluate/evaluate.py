@@ -12,7 +12,7 @@ from torch import nn
 from tqdm import tqdm
 
 from ..data import Loader, normalise
-from ..layers import Network
+from ..network import Network
 from ..spec import Preprocess
 from .metrics import Evaluation, Tally
 

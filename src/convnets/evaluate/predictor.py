@@ -17,7 +17,7 @@ from .. import papers, runs
 from ..data import normalise, prepare
 from ..data.decode import decode, read_picture, to_channels
 from ..errors import DataError, UsageError
-from ..layers import Network
+from ..network import Network
 from ..spec import Preprocess
 from .evaluate import evaluating
 from .metrics import check_finite

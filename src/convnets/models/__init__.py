@@ -8,12 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 from .. import papers
 from ..errors import UsageError
-from ..layers import Network
+from ..network import Network, WithAuxiliary, map_shape
 
-__all__ = ["Network", "axes", "create_model", "departures", "describe", "list_models"]
+__all__ = [
+    "Network", "WithAuxiliary", "auxiliary_forms", "axes", "create_model", "departures", "describe", "list_models",
+    "with_auxiliary",
+]  # fmt: skip
 
 
 def create_model(
@@ -37,6 +41,33 @@ def create_model(
     network.name = entry.name
     network.overrides = {axis: value for axis, value in values.items() if value != defaults[axis]}
     return network
+
+
+def with_auxiliary(network: Network, form: str | None = None) -> WithAuxiliary:
+    """The network with its paper's auxiliary classifiers, which returns (logits, (auxiliary logits, ...)) always.
+
+    `form` is one of `auxiliary_forms(network.name)`, by default the first. The heads are made for the network's
+    classes and for pictures of the paper's size, or of its `input_size`. Raises UsageError where there are none.
+    """
+    forms, entry = auxiliary_forms(network.name), papers.find(network.name)
+    if not forms:
+        raise UsageError(f"{network.name} has no auxiliary classifiers in its paper")
+    chosen = forms[0] if form is None else form
+    if chosen not in forms:
+        raise UsageError(f"form={chosen!r} is unknown for {network.name}; valid values: {', '.join(forms)}")
+    heads: dict[str, nn.Module] = {}
+    rows, side = dict(network.named_children()), network.input_size or entry.input[1]
+    for row, head in _file(entry).AUXILIARY[entry.name][chosen].items():
+        before = list(rows)[: list(rows).index(row) + 1]
+        shape = map_shape({name: rows[name] for name in before}, network.in_channels, side)
+        heads[row] = head(shape, network.num_classes)
+    return WithAuxiliary(network, heads)
+
+
+def auxiliary_forms(name: str) -> list[str]:
+    """The forms of a network's auxiliary classifiers, the default first; none where the paper has none."""
+    entry = papers.find(name)
+    return list(getattr(_file(entry), "AUXILIARY", {}).get(entry.name, {}))
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -87,7 +118,7 @@ def departures(name: str) -> list[str]:
 
 
 def _file(entry: papers.Entry) -> Any:
-    return importlib.import_module(f".{entry.family}", __name__)
+    return importlib.import_module(f".peers.{entry.family}" if entry.peer else f".{entry.family}", __name__)
 
 
 def _builder(entry: papers.Entry) -> Callable[..., Network]:

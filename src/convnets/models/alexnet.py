@@ -26,7 +26,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, unfold
 
-from ..layers import HE_NORMAL, FullyConnected, Network, choose, conv_relu, map_shape, stack
+from ..layers import HE_NORMAL, FullyConnected, choose, conv_relu, stack
+from ..network import Network, map_shape
 
 POOLING = {3: 3, 2: 2}  # the window of a stride of 2: overlapping, or not (Sec. 3.4)
 

@@ -9,9 +9,7 @@ Readings     Table 1 says which blocks stride, not which of their convolutions: 
 Departures
     1. The `_v15` networks stride the 3x3 convolution of a bottleneck, as torchvision and others do, which their weights
        need.
-    2. The `_split` networks put half of option A's zeros before the channels and half after, as the public CIFAR-10
-       weights of akamaster/pytorch_resnet_cifar10 need.
-    3. Option B on 18 layers, option C on any but 34, and both on CIFAR (`_b`, `_c`) are combinations the paper does not
+    2. Option B on 18 layers, option C on any but 34, and both on CIFAR (`_b`, `_c`) are combinations the paper does not
        report; the options are the paper's.
 """
 
@@ -25,7 +23,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ..layers import HE_NORMAL, FullyConnected, Network, Residual, choose, conv_bn, stack
+from ..layers import HE_NORMAL, FullyConnected, Residual, choose, conv_bn, stack
+from ..network import Network
 
 Shortcut = Callable[[int, int, int], nn.Module]  # in_channels, out_channels, stride
 Block = Callable[[int, int, int], nn.Module]  # in_channels, width, stride; it knows its out_channels
@@ -60,9 +59,7 @@ def all_projection(in_channels: int, out_channels: int, stride: int) -> nn.Modul
     return conv_bn(in_channels, out_channels, 1, stride, relu=False)
 
 
-SHORTCUTS: dict[str, Shortcut] = {
-    "A": zero_pad, "B": projection, "C": all_projection, "split": partial(zero_pad, split=True)
-}  # fmt: skip
+SHORTCUTS: dict[str, Shortcut] = {"A": zero_pad, "B": projection, "C": all_projection}
 
 
 def two_convs(in_channels: int, width: int, stride: int) -> nn.Sequential:
@@ -166,5 +163,4 @@ VARIANTS: dict[str, Any] = {
     **{f"resnet{depth}": partial(resnet_cifar, depth) for depth in (20, 32, 44, 56, 110, 1202)},
     **{f"resnet{depth}_b": partial(resnet_cifar, depth, shortcut="B") for depth in (20, 56, 110)},
     **{f"resnet{depth}_c": partial(resnet_cifar, depth, shortcut="C") for depth in (20, 56, 110)},
-    **{f"resnet{depth}_split": partial(resnet_cifar, depth, shortcut="split") for depth in (20, 32, 44, 56, 110, 1202)},
 }

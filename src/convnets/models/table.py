@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..layers import Network, Residual, meta_copy
+from ..layers import Concat, Residual
+from ..network import Network, meta_copy
 
 Pair = tuple[int, int]
 Shapes = dict[nn.Module, tuple[tuple[int, ...], tuple[int, ...]]]  # what went into and came out of each module
@@ -88,8 +89,9 @@ def see(module: nn.Module, field: Field, shapes: Shapes) -> Field:
         for part in module:
             field = see(part, field, shapes)
         return field
-    if isinstance(module, Residual):
-        return max(see(module.body, field, shapes), see(module.shortcut, field, shapes))
+    if isinstance(module, Residual | Concat):
+        branches = module.children() if isinstance(module, Concat) else (module.body, module.shortcut)
+        return max(see(branch, field, shapes) for branch in branches)
     (seen, step), kernel, stride = field, (1, 1), (1, 1)
     if isinstance(module, nn.Linear | nn.AdaptiveAvgPool2d):  # as a convolution over the whole of its map
         before = shapes[module][0][2:]
@@ -105,6 +107,8 @@ def operation(module: nn.Module) -> str:
     if isinstance(module, nn.Sequential):
         blocks = [part for part in module if hasattr(part, "body")]
         return _blocks(blocks) if blocks else ", ".join(filter(None, map(operation, module)))
+    if isinstance(module, Concat):
+        return f"[{' | '.join(', '.join(_short(part) for part in _leaves(branch)) for branch in module.children())}]"
     match module:
         case nn.Conv2d():
             groups = f", {module.groups} groups" if module.groups > 1 else ""
@@ -113,6 +117,8 @@ def operation(module: nn.Module) -> str:
             return f"fc {module.out_features}"
         case nn.MaxPool2d():
             return f"max pool {_window(module)}"
+        case nn.AvgPool2d():
+            return f"avg pool {_window(module)}"
         case nn.AdaptiveAvgPool2d():
             return "global average pool"
         case nn.LocalResponseNorm():
@@ -148,6 +154,18 @@ def _shortcut(block: Any) -> str:
     if isinstance(shortcut, nn.Identity):
         return ""
     return "1x1 shortcut" if any(True for _ in shortcut.parameters()) else "zero-padded shortcut"
+
+
+def _leaves(branch: nn.Module) -> list[nn.Module]:
+    """The convolutions and poolings of a branch, which say what it does."""
+    return [part for part in branch.modules() if isinstance(part, nn.Conv2d) or "Pool" in type(part).__name__]
+
+
+def _short(layer: nn.Module) -> str:
+    """`3x3 96`, `max 3x3/2`."""
+    if isinstance(layer, nn.Conv2d):
+        return f"{_window(layer)} {layer.out_channels}"
+    return f"{'max' if 'Max' in type(layer).__name__ else 'avg'} {_window(layer)}"
 
 
 def _window(module: Any, stride: bool = True) -> str:

@@ -23,7 +23,8 @@ from typing import Any
 
 from torch import nn
 
-from ..layers import GLOROT_UNIFORM, InitRule, Network, choose, conv_bn, conv_relu, fill, map_shape
+from ..layers import GLOROT_UNIFORM, InitRule, choose, conv_bn, conv_relu, fill
+from ..network import Network, map_shape
 from .alexnet import head, response_norm
 
 WIDTHS = (64, 128, 256, 512, 512)

@@ -11,7 +11,25 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..errors import UsageError
-from . import alexnet, resnet, vgg
+from . import (
+    alexnet,
+    bag_of_tricks,
+    bn_inception,
+    densenet,
+    googlenet,
+    inception_v3,
+    inception_v4,
+    nin,
+    preact_resnet,
+    resnet,
+    resnext,
+    senet,
+    stochastic_depth,
+    vgg,
+    wide_resnet,
+    xception,
+    zfnet,
+)
 from .record import Entry, Paper, Printed, Published, Result
 
 __all__ = ["Entry", "Paper", "Printed", "Published", "Result", "find", "names", "record"]
@@ -30,7 +48,12 @@ def _catalogue(*papers: dict[str, Entry]) -> tuple[dict[str, Entry], dict[str, s
     return entries, aliases
 
 
-_ENTRIES, _ALIASES = _catalogue(alexnet.NETWORKS, vgg.NETWORKS, resnet.NETWORKS)
+PAPERS = (  # in the order of their years
+    alexnet, zfnet, nin, vgg, googlenet, bn_inception, inception_v3, resnet, inception_v4, preact_resnet,
+    stochastic_depth, wide_resnet, densenet, xception, resnext, senet, bag_of_tricks,
+)  # fmt: skip
+
+_ENTRIES, _ALIASES = _catalogue(*(paper.NETWORKS for paper in PAPERS))
 
 
 def names(pattern: str = "*") -> list[str]:

@@ -78,3 +78,4 @@ class Entry:
     departures: tuple[int, ...] = ()
     aliases: tuple[str, ...] = ()
     note: str = ""
+    peer: bool = False  # not a paper's network but another library's reading of it, kept in models/peers

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .. import papers, spec
 from ..errors import CheckpointError, UsageError
-from ..layers import Network
 from ..models import create_model
+from ..network import Network
 from . import checkpoint
 from .folder import BEST, LAST, RunFolder
 

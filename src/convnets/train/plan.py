@@ -15,7 +15,7 @@ from torch import nn
 from .. import models, papers, recipes, spec
 from ..data import Source, channel_statistics, check, open_source
 from ..errors import DataError, UsageError
-from ..layers import Network
+from ..network import Network
 from ..recipes.quick import SMALL, quick
 from ..spec import Recipe
 from .schedules import rescale

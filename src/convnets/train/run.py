@@ -18,7 +18,7 @@ from ..data.pictures import MemoryPictures
 from ..errors import Interrupted, ResourceError, UsageError
 from ..evaluate import evaluate_network
 from ..evaluate.pictures import draw_confusion
-from ..layers import Network
+from ..network import Network
 from ..runs.folder import BEST, RUN, RunFolder, now, revision, versions
 from ..spec import Recipe
 from .keeper import RunKeeper, say

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DivergedError
-from ..layers import Network
+from ..network import Network
 from ..spec import Recipe
 from .optimizers import Average, make_optimizer
 from .schedules import Scheduler

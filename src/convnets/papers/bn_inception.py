@@ -1,0 +1,5 @@
+"""bn_inception: what the paper prints. To be filled."""
+
+from .record import Entry
+
+NETWORKS: dict[str, Entry] = {}

@@ -1,0 +1,5 @@
+"""inception_v4: what the paper prints. To be filled."""
+
+from .record import Entry
+
+NETWORKS: dict[str, Entry] = {}
