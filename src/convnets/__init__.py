@@ -14,17 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .evaluate.predictor import Prediction, Predictor
-    from .models import create_model, describe, list_models
+    from .models import create_model, describe, diff, list_models, with_auxiliary
 
     load = Predictor
 
 __version__ = "0.1.0"
-__all__ = ["Prediction", "Predictor", "__version__", "create_model", "describe", "list_models", "load"]
+__all__ = [
+    "Prediction", "Predictor", "__version__", "create_model", "describe", "diff", "list_models", "load",
+    "with_auxiliary",
+]  # fmt: skip
 
 _HOME = {
     "create_model": ("models", "create_model"),
     "list_models": ("models", "list_models"),
     "describe": ("models", "describe"),
+    "diff": ("models", "diff"),
+    "with_auxiliary": ("models", "with_auxiliary"),
     "Predictor": ("evaluate.predictor", "Predictor"),
     "Prediction": ("evaluate.predictor", "Prediction"),
     "load": ("evaluate.predictor", "Predictor"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner, Result
@@ -29,9 +30,49 @@ class TestList:
         result = run(list_verb)
         lines = lines_of(result)
         assert set(papers.names()) <= set(lines)
-        assert lines["vgg16"].split()[-4:] == ["3x224x224", "138,357,544", "15,470,264,320", "2014"]
-        ends = {line.rindex(" ") for name, line in lines.items() if name in papers.names()}
-        assert len(ends) == 1
+        assert lines["vgg16"].split()[1:] == ["3x224x224", "138,357,544", "15,470,264,320", "2014", "ImageNet"]
+        years = {name: f" {papers.find(name).paper.year} " for name in papers.names()}
+        assert len({lines[name].index(year) for name, year in years.items()}) == 1
+
+    def test_papers_are_headings_in_order_of_their_networks(self) -> None:
+        lines = run(list_verb).output.splitlines()
+        title = "Very Deep Convolutional Networks for Large-Scale Image Recognition"
+        heading = lines.index(f"2014  Simonyan, Zisserman: {title}")
+        assert lines[heading + 1].startswith("vgg11 ")
+
+    @pytest.mark.parametrize(
+        ("options", "kept"),
+        [
+            (["--params", "1M"], lambda entry: entry.parameters <= 1e6),
+            (["--params", "0.5m-1M"], lambda entry: 5e5 <= entry.parameters <= 1e6),
+            (["--params", "100M-"], lambda entry: entry.parameters >= 1e8),
+            (["--multiply-adds", "1G-5G"], lambda entry: 1e9 <= entry.multiply_adds <= 5e9),
+            (["--macs", "50M"], lambda entry: entry.multiply_adds <= 5e7),
+            (["--input", "32"], lambda entry: entry.input[1] == 32),
+            (["--family", "vgg"], lambda entry: entry.family == "vgg"),
+            (["--year", "2015"], lambda entry: entry.paper.year == 2015),
+            (["--no-peers"], lambda entry: not entry.peer),
+            (["--input", "32", "--params", "1M"], lambda entry: entry.input[1] == 32 and entry.parameters <= 1e6),
+        ],
+    )
+    def test_filters(self, options: list[str], kept: Callable[[papers.Entry], bool]) -> None:
+        names = [value["name"] for value in json.loads(run(list_verb, *options, "--json").output)]
+        assert names == [name for name in papers.names() if kept(papers.find(name))]
+        assert 0 < len(names) < len(papers.names())
+
+    def test_sorted(self) -> None:
+        values = json.loads(run(list_verb, "--sort", "params", "--json").output)
+        assert [value["parameters"] for value in values] == sorted(value["parameters"] for value in values)
+        assert "Simonyan" not in run(list_verb, "vgg", "--sort", "name").output
+
+    @pytest.mark.parametrize("text", ["1X", "", "-", "M", "1M-2M-3M"])
+    def test_a_range_that_is_none(self, text: str) -> None:
+        error = run(list_verb, "--params", text).exception
+        assert isinstance(error, UsageError)
+        assert "--params takes 5M (at most), 1M-30M, or 100M- (at least)" in str(error)
+
+    def test_an_unknown_family(self) -> None:
+        assert "valid ones: alexnet" in str(run(list_verb, "--family", "lenet").exception)
 
     def test_pattern_and_json(self) -> None:
         result = run(list_verb, "resnet*_v15", "--json")
@@ -65,6 +106,13 @@ class TestShow:
         assert lines["conv2"].endswith("186,624 neurons ✓")
         assert lines["1."].startswith("  1. The two columns of Fig. 2 are one network")
 
+    def test_published_errors_axes_and_auxiliary_classifiers(self) -> None:
+        text = run(show_verb, "resnet34").output
+        assert "24.52 %  7.46 %  Table 3 p.6" in text
+        assert "Can be set: shortcut=B, num_classes=1000, in_channels=3" in text
+        assert "Auxiliary" not in text
+        assert "Table 3" not in run(show_verb, "resnet34", "--set", "shortcut=C").output
+
     def test_departures_of_the_network_only(self) -> None:
         lines = lines_of(run(show_verb, "resnet50_v15"))
         assert "1." in lines
@@ -95,7 +143,7 @@ class TestShow:
             (["vgg16", "--input", "100x100"], "100x100 picture does not fit row fc6"),
             (["vgg16", "--input", "0x5"], "--input takes HxW"),
             (["vgg16", "--input", "ten"], "--input takes HxW"),
-            (["resnet18", "--set", "shortcut"], "--set takes AXIS=VALUE"),
+            (["resnet18", "--set", "shortcut"], "an axis is set by AXIS=VALUE"),
             (["resnet18", "--set", "width=2"], "has no axis 'width'"),
             (["resnet-18"], "did you mean resnet18"),
         ],

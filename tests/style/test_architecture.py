@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "convnets"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
-PAPER_FILES = [path for path in MODULES if "models" in path.parts and path.stem not in ("__init__", "table")]
+PAPER_FILES = [path for path in MODULES if "models" in path.parts and path.stem not in ("__init__", "compare", "table")]
 TEXT = {".py", ".md", ".toml", ".txt", ".cfg", ".ini", ".yaml", ".yml", ".json", ".csv", ".sh", ""}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -16,6 +16,7 @@ from ..errors import ConvnetsError, Interrupted
 VERBS = {
     "list": "Networks of the catalogue.",
     "show": "One network row by row, beside its paper.",
+    "diff": "What differs between two networks, or a network and its paper.",
     "train": "Train a network on pictures.",
     "evaluate": "Test errors of a trained network.",
     "predict": "Classify pictures.",

@@ -38,6 +38,25 @@ def _fit(text: str, width: int, right: bool) -> str:
     return space + text if right else text + space
 
 
+def picture_size(text: str) -> tuple[int, int]:
+    """(height, width) of a text such as 224x224 or 224. Raises UsageError."""
+    height, _, width = text.lower().partition("x")
+    if not (height.isdigit() and (width or height).isdigit() and int(height) and int(width or height)):
+        raise UsageError(f"--input takes HxW such as 224x224, got {text!r}")
+    return int(height), int(width or height)
+
+
+def assignments(texts: Sequence[str]) -> dict[str, Any]:
+    """The axes that texts such as shortcut=C set. Raises UsageError."""
+    values = {}
+    for text in texts:
+        axis, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"an axis is set by AXIS=VALUE, got {text!r}")
+        values[axis.strip()] = value.strip()
+    return values
+
+
 def pick_device(name: str) -> torch.device:
     """The torch device called `name`; `auto` is the first of CUDA, MPS, CPU that is there, a number a CUDA device."""
     import torch

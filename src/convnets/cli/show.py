@@ -9,19 +9,18 @@ from typing import Any
 import click
 
 from .. import papers
-from ..errors import UsageError
-from .common import table
+from .common import assignments, picture_size, table
 
 
 @click.command()
 @click.argument("name")
 @click.option("--input", "size", metavar="HxW", help="Another picture size than the paper's.")
-@click.option("--set", "assignments", multiple=True, metavar="AXIS=VALUE", help="Something the paper varies.")
+@click.option("--set", "texts", multiple=True, metavar="AXIS=VALUE", help="Something the paper varies.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def command(name: str, size: str | None, assignments: tuple[str, ...], as_json: bool) -> None:
+def command(name: str, size: str | None, texts: tuple[str, ...], as_json: bool) -> None:
     """One network row by row: operation, output, cost, receptive field and stride, beside the paper's figures."""
-    entry, values = papers.find(name), _assignments(assignments)
-    height_width = _size(size) if size else None
+    entry, values = papers.find(name), assignments(texts)
+    height_width = picture_size(size) if size else None
 
     from .. import models
 
@@ -33,24 +32,12 @@ def command(name: str, size: str | None, assignments: tuple[str, ...], as_json: 
     click.echo(_header(entry, described, values))
     click.echo(_rows(entry.rows if as_published else {}, described["rows"]))
     click.echo("\n".join(_totals(entry.published if as_published else (), described)))
+    if as_published and entry.results:
+        click.echo(_results(entry.results))
     click.echo("\n".join(_remarks(entry, models.departures(name), bool(values))))
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.lower().partition("x")
-    if not (height.isdigit() and (width or height).isdigit() and int(height) and int(width or height)):
-        raise UsageError(f"--input takes HxW such as 224x224, got {text!r}")
-    return int(height), int(width or height)
-
-
-def _assignments(texts: tuple[str, ...]) -> dict[str, Any]:
-    values = {}
-    for text in texts:
-        axis, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--set takes AXIS=VALUE, got {text!r}")
-        values[axis.strip()] = value.strip()
-    return values
+    if forms := models.auxiliary_forms(name):
+        click.echo(f"Auxiliary classifiers, by convnets.with_auxiliary(network, form): {', '.join(forms)}")
+    click.echo(f"Can be set: {', '.join(f'{axis}={value}' for axis, value in models.axes(name).items())}")
 
 
 def _header(entry: papers.Entry, described: dict[str, Any], values: dict[str, str]) -> str:
@@ -97,6 +84,18 @@ def _totals(published: tuple[papers.Published, ...], described: dict[str, Any]) 
         )
         lines.append(f"{label:<14} {ours:>14,}{beside}")
     return lines
+
+
+def _results(results: tuple[papers.Result, ...]) -> str:
+    """The errors that the paper reports for this network."""
+    header = ["published errors on", "protocol", "top-1", "top-5", "where", "note"]
+    cells = [[result.dataset, result.protocol, *map(_percent, (result.top1, result.top5)), result.where, result.note]
+             for result in results]  # fmt: skip
+    return "\n" + table(header, cells, right={2, 3})
+
+
+def _percent(error: float | None) -> str:
+    return "" if error is None else f"{error:g} %"
 
 
 def _remarks(entry: papers.Entry, departures: list[str], changed: bool) -> list[str]:

@@ -15,8 +15,8 @@ from ..errors import UsageError
 from ..network import Network, WithAuxiliary, map_shape
 
 __all__ = [
-    "Network", "WithAuxiliary", "auxiliary_forms", "axes", "create_model", "departures", "describe", "list_models",
-    "with_auxiliary",
+    "Network", "WithAuxiliary", "auxiliary_forms", "axes", "create_model", "departures", "describe", "diff",
+    "list_models", "with_auxiliary",
 ]  # fmt: skip
 
 
@@ -101,6 +101,28 @@ def describe(name: str, *, size: tuple[int, int] | None = None, **overrides: Any
         "multiply_adds": sum(row.multiply_adds for row in rows),
         "rows": [row.as_dict() for row in rows],
     }
+
+
+def diff(
+    a: str,
+    b: str,
+    *,
+    axes: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
+    size: tuple[int, int] | None = None,
+) -> dict[str, Any]:
+    """What differs from network `a` to network `b`: the totals of both, and `rows` of `compare.RowPair`.
+
+    `axes` are those of a and of b, `size` the (height, width) of the picture for both. Raises UsageError as `describe`.
+    """
+    from .compare import compare
+
+    networks, totals = [], []
+    for name, values in zip((a, b), axes, strict=True):
+        totals.append({key: value for key, value in describe(name, size=size, **values).items() if key != "rows"})
+        with torch.device("meta"):
+            networks.append(create_model(name, **values))
+    input_a, input_b = (tuple(total["input"]) for total in totals)
+    return {"a": totals[0], "b": totals[1], "rows": compare(networks[0], networks[1], input_a, input_b)}
 
 
 def departures(name: str) -> list[str]:

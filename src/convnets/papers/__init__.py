@@ -32,7 +32,7 @@ from . import (
 )
 from .record import Entry, Paper, Printed, Published, Result
 
-__all__ = ["Entry", "Paper", "Printed", "Published", "Result", "find", "names", "record"]
+__all__ = ["Entry", "Paper", "Printed", "Published", "Result", "families", "find", "names", "record"]
 
 
 def _catalogue(*papers: dict[str, Entry]) -> tuple[dict[str, Entry], dict[str, str]]:
@@ -60,6 +60,11 @@ def names(pattern: str = "*") -> list[str]:
     """The networks whose name matches a pattern such as `resnet*_v15`; one without wildcards matches any part."""
     pattern = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
     return [name for name in _ENTRIES if fnmatchcase(name, pattern.lower())]
+
+
+def families() -> list[str]:
+    """The stems of the papers' files, in the order of the papers."""
+    return list(dict.fromkeys(entry.family for entry in _ENTRIES.values()))
 
 
 def find(name: str) -> Entry:

@@ -41,8 +41,15 @@ class Printed:
 
     def agrees(self, output: tuple[int, ...]) -> bool:
         """Whether a row with this output, (C, H, W) or (features,), is as printed."""
+        return self._measure(output) == self.value
+
+    def of(self, output: tuple[int, ...]) -> str:
+        """The same figure of a row with this output, worded as the paper's."""
+        return str(Printed(self.kind, self._measure(output), self.where))
+
+    def _measure(self, output: tuple[int, ...]) -> int | str:
         ours = {"map": "x".join(map(str, output[1:])), "channels": output[0], "neurons": prod(output)}
-        return ours[self.kind] == self.value
+        return ours[self.kind]
 
     def __str__(self) -> str:
         return str(self.value) if self.kind == "map" else f"{self.value:,} {self.kind}"

@@ -1,0 +1,57 @@
+"""Writes the tables of docs/papers/*.md from the papers' records: `python docs/tables.py`.
+
+A page has a line `<!-- table: networks -->` or `<!-- table: results -->` and, up to `<!-- end -->`, the table. A test
+holds that the pages are as this script would write them.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from convnets import papers
+from convnets.papers import Entry
+
+PAGES = Path(__file__).parent / "papers"
+BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def networks(entries: list[Entry]) -> str:
+    """Every network with its size, ours beside the paper's."""
+    lines = ["| network | input | parameters | multiply-adds | published | departures |"]
+    lines.append("| --- | --- | --: | --: | --- | --- |")
+    for entry in entries:
+        published = "; ".join(
+            f"{figure.value:,.0f} {figure.quantity.replace('_', '-')} ({figure.where})" for figure in entry.published
+        )
+        numbers = ", ".join(map(str, entry.departures))
+        departures = f"{numbers} of the peers' file" if entry.peer else numbers
+        size = "x".join(map(str, entry.input))
+        figures = f"{entry.parameters:,} | {entry.multiply_adds:,}"
+        lines.append(f"| `{entry.name}` | {size} | {figures} | {published} | {departures} |")
+    return "\n".join(lines)
+
+
+def results(entries: list[Entry]) -> str:
+    """Every published error of these networks."""
+    lines = ["| network | test set | protocol | top-1 error | top-5 error | where |"]
+    lines.append("| --- | --- | --- | --: | --: | --- |")
+    for entry in entries:
+        for result in entry.results:
+            errors = [("" if error is None else f"{error:g} %") for error in (result.top1, result.top5)]
+            where = f"{result.where}; {result.note}" if result.note else result.where
+            lines.append(f"| `{entry.name}` | {result.dataset} | {result.protocol} | {' | '.join(errors)} | {where} |")
+    return "\n".join(lines)
+
+
+def rendered(page: Path) -> str:
+    """The page with its tables as the records have them."""
+    entries = [entry for entry in map(papers.find, papers.names()) if entry.family == page.stem]
+    tables = {"networks": networks, "results": results}
+    text = page.read_text(encoding="utf-8")
+    return BLOCK.sub(lambda block: f"{block[1]}{tables[block[2]](entries)}\n{block[3]}", text)
+
+
+if __name__ == "__main__":
+    for path in sorted(PAGES.glob("*.md")):
+        path.write_text(rendered(path), encoding="utf-8")

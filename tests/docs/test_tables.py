@@ -1,0 +1,33 @@
+"""The pages about the papers: each family has one, and its figures are those of the records."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from convnets import papers
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def tables() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_tables", DOCS / "tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("family", papers.families())
+def test_a_page_has_the_records_figures(family: str, tables: ModuleType) -> None:
+    page = DOCS / "papers" / f"{family}.md"
+    text = page.read_text(encoding="utf-8")
+    assert "<!-- table: networks -->" in text
+    assert "<!-- table: results -->" in text
+    assert text == tables.rendered(page), "run `python docs/tables.py`"
+    assert all(f"`{name}`" in text for name in papers.names() if papers.find(name).family == family)
