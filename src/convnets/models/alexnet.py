@@ -12,9 +12,6 @@ Departures
     1. The two columns of Fig. 2 are one network with grouped convolutions, so response normalisation sums across the
        border between them too: over all N kernels of the layer, as its formula says and two GPUs did not.
     2. Dropout scales the kept outputs by 1 / (1 - p) in training, where Sec. 4.2 halves all of them at test time.
-    3. alexnet_owt is the single column of the later report "One weird trick" (arXiv:1404.5997) as torchvision has it:
-       other widths, padding 2, no response normalisation, dropout before fc6 and fc7. The report gives no
-       initialisation; with neither normalisation nor biases of 1 we draw He-normal weights, with biases of 0.
 """
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, unfold
 
-from ..layers import HE_NORMAL, FullyConnected, choose, conv_relu, stack
+from ..layers import FullyConnected, choose, conv_relu, stack
 from ..network import Network, map_shape
 
 POOLING = {3: 3, 2: 2}  # the window of a stride of 2: overlapping, or not (Sec. 3.4)
@@ -116,25 +113,6 @@ def alexnet(
     return Network(rows, head="fc6", initialise=rule, input_size=input_size)
 
 
-def one_weird_trick(
-    *, dropout: float = 0.5, input_size: int = 224, num_classes: int = 1000, in_channels: int = 3
-) -> Network:
-    """Departure 3: one column, without response normalisation."""
-    rows: dict[str, nn.Module] = {
-        "conv1": conv_relu(in_channels, 64, 11, 4, padding=2),
-        "pool1": nn.MaxPool2d(3, 2),
-        "conv2": conv_relu(64, 192, 5),
-        "pool2": nn.MaxPool2d(3, 2),
-        "conv3": conv_relu(192, 384, 3),
-        "conv4": conv_relu(384, 256, 3),
-        "conv5": conv_relu(256, 256, 3),
-        "pool5": nn.MaxPool2d(3, 2),
-    }
-    tail = {"drop5": nn.Dropout(dropout)} | head(map_shape(rows, in_channels, input_size), dropout, num_classes)
-    rows |= {name: row for name, row in tail.items() if name != "drop7"}
-    return Network(rows, head="drop5", initialise=HE_NORMAL, input_size=input_size)
-
-
 def cuda_convnet(
     width3: int, *, lrn: bool = False, input_size: int = 24, num_classes: int = 10, in_channels: int = 3
 ) -> Network:
@@ -161,7 +139,6 @@ def cuda_convnet(
 VARIANTS: dict[str, Any] = {
     "alexnet": partial(alexnet, (96, 256, 384, 384, 256), 2),
     "alexnet_half": partial(alexnet, (48, 128, 192, 192, 256), 1),
-    "alexnet_owt": partial(one_weird_trick),
     "cuda_convnet_13": partial(cuda_convnet, 32),
     "cuda_convnet_11": partial(cuda_convnet, 64, lrn=True),
 }

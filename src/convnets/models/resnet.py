@@ -1,15 +1,13 @@
 """ResNet. He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016, arXiv:1512.03385.
 
-Paper map    Fig. 5: basic, bottleneck.   Fig. 3: Plain.   Sec. 3.3 and Table 3: SHORTCUTS A, B, C.
+Paper map    Fig. 5: basic, bottleneck.   Fig. 3: plain.   Sec. 3.3 and Table 3: SHORTCUTS A, B, C.
              Table 1: imagenet.   Sec. 4.2: cifar.   Sec. 3.4, by its reference [13]: He-normal weights.
 Readings     Table 1 says which blocks stride, not which of their convolutions: the first 1x1, as in the released
              models; only that gives the printed multiply-adds. Option A takes every second row and column and appends
              its zeros after the channels. pool1 pads by 1. Batch normalisation starts at 1 and 0, the bias of fc at 0.
              ImageNet networks have option B and CIFAR networks option A unless their names say otherwise.
 Departures
-    1. The `_v15` networks stride the 3x3 convolution of a bottleneck, as torchvision and others do, which their weights
-       need.
-    2. Option B on 18 layers, option C on any but 34, and both on CIFAR (`_b`, `_c`) are combinations the paper does not
+    1. Option B on 18 layers, option C on any but 34, and both on CIFAR (`_b`, `_c`) are combinations the paper does not
        report; the options are the paper's.
 """
 
@@ -23,7 +21,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ..layers import HE_NORMAL, FullyConnected, Residual, choose, conv_bn, stack
+from ..layers import HE_NORMAL, FullyConnected, InitRule, Residual, choose, conv_bn, stack
 from ..network import Network
 
 Shortcut = Callable[[int, int, int], nn.Module]  # in_channels, out_channels, stride
@@ -77,11 +75,16 @@ def three_convs(in_channels: int, width: int, reduce: int, stride: int) -> nn.Se
 
 
 class Plain(nn.Sequential):
-    """Fig. 3 middle: 3x3, 3x3 without a shortcut."""
+    """A body without a shortcut."""
 
-    def __init__(self, in_channels: int, width: int, stride: int) -> None:
-        super().__init__(OrderedDict(body=two_convs(in_channels, width, stride), relu=nn.ReLU()))
-        self.out_channels = width
+    def __init__(self, body: nn.Module, out_channels: int) -> None:
+        super().__init__(OrderedDict(body=body, relu=nn.ReLU()))
+        self.out_channels = out_channels
+
+
+def plain(in_channels: int, width: int, stride: int) -> Plain:
+    """Fig. 3 middle: 3x3, 3x3."""
+    return Plain(two_convs(in_channels, width, stride), width)
 
 
 def basic(in_channels: int, width: int, stride: int, shortcut: Shortcut) -> Residual:
@@ -95,14 +98,13 @@ def bottleneck(in_channels: int, width: int, stride: int, shortcut: Shortcut) ->
     return Residual(body, shortcut(in_channels, 4 * width, stride), 4 * width)
 
 
-def bottleneck_v15(in_channels: int, width: int, stride: int, shortcut: Shortcut) -> Residual:
-    """Departure 1: the bottleneck with the stride in its 3x3."""
-    body = three_convs(in_channels, width, 1, stride)
-    return Residual(body, shortcut(in_channels, 4 * width, stride), 4 * width)
-
-
 def network(
-    stem: dict[str, nn.Module], block: Block, stages: Iterable[tuple[str, int, int]], channels: int, num_classes: int
+    stem: dict[str, nn.Module],
+    block: Block,
+    stages: Iterable[tuple[str, int, int]],
+    channels: int,
+    num_classes: int,
+    initialise: InitRule = HE_NORMAL,
 ) -> Network:
     """`stem`, the stages (name, width, blocks), of which all but the first halve the map, and the head."""
     rows = dict(stem)
@@ -113,14 +115,26 @@ def network(
             channels = blocks[-1].out_channels
         rows[name] = nn.Sequential(*blocks)
     rows |= {"avgpool": nn.AdaptiveAvgPool2d(1), "fc": FullyConnected(channels, num_classes)}
-    return Network(rows, head="avgpool", initialise=HE_NORMAL)
+    return Network(rows, head="avgpool", initialise=initialise)
 
 
-def imagenet(block: Block, depths: tuple[int, ...], *, num_classes: int = 1000, in_channels: int = 3) -> Network:
+def stem(in_channels: int) -> dict[str, nn.Module]:
+    """The first rows of Table 1."""
+    return {"conv1": conv_bn(in_channels, 64, 7, 2), "pool1": nn.MaxPool2d(3, 2, 1)}  # 112, 56
+
+
+def imagenet(
+    block: Block,
+    depths: tuple[int, ...],
+    stem: Callable[[int], dict[str, nn.Module]] = stem,
+    initialise: InitRule = HE_NORMAL,
+    *,
+    num_classes: int = 1000,
+    in_channels: int = 3,
+) -> Network:
     """Table 1. (N, 3, 224, 224) to (N, num_classes)."""
-    stem = {"conv1": conv_bn(in_channels, 64, 7, 2), "pool1": nn.MaxPool2d(3, 2, 1)}  # 112, 56
-    names = ("conv2_x", "conv3_x", "conv4_x", "conv5_x")  # 56, 28, 14, 7
-    return network(stem, block, zip(names, (64, 128, 256, 512), depths, strict=True), 64, num_classes)
+    stages = zip(("conv2_x", "conv3_x", "conv4_x", "conv5_x"), (64, 128, 256, 512), depths, strict=True)  # 56 ... 7
+    return network(stem(in_channels), block, stages, 64, num_classes, initialise)
 
 
 def cifar(block: Block, depth: int, *, num_classes: int = 10, in_channels: int = 3) -> Network:
@@ -145,8 +159,8 @@ def resnet_cifar(depth: int, *, shortcut: str = "A", num_classes: int = 10, in_c
 
 
 VARIANTS: dict[str, Any] = {
-    "plain18": partial(imagenet, Plain, (2, 2, 2, 2)),
-    "plain34": partial(imagenet, Plain, (3, 4, 6, 3)),
+    "plain18": partial(imagenet, plain, (2, 2, 2, 2)),
+    "plain34": partial(imagenet, plain, (3, 4, 6, 3)),
     "resnet18": partial(resnet, basic, (2, 2, 2, 2)),
     "resnet18_a": partial(resnet, basic, (2, 2, 2, 2), shortcut="A"),
     "resnet18_c": partial(resnet, basic, (2, 2, 2, 2), shortcut="C"),
@@ -156,10 +170,7 @@ VARIANTS: dict[str, Any] = {
     "resnet50": partial(resnet, bottleneck, (3, 4, 6, 3)),
     "resnet101": partial(resnet, bottleneck, (3, 4, 23, 3)),
     "resnet152": partial(resnet, bottleneck, (3, 8, 36, 3)),
-    "resnet50_v15": partial(resnet, bottleneck_v15, (3, 4, 6, 3)),
-    "resnet101_v15": partial(resnet, bottleneck_v15, (3, 4, 23, 3)),
-    "resnet152_v15": partial(resnet, bottleneck_v15, (3, 8, 36, 3)),
-    **{f"plain{depth}": partial(cifar, Plain, depth) for depth in (20, 32, 44, 56, 110)},
+    **{f"plain{depth}": partial(cifar, plain, depth) for depth in (20, 32, 44, 56, 110)},
     **{f"resnet{depth}": partial(resnet_cifar, depth) for depth in (20, 32, 44, 56, 110, 1202)},
     **{f"resnet{depth}_b": partial(resnet_cifar, depth, shortcut="B") for depth in (20, 56, 110)},
     **{f"resnet{depth}_c": partial(resnet_cifar, depth, shortcut="C") for depth in (20, 56, 110)},

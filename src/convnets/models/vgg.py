@@ -6,9 +6,7 @@ Paper map    Table 1: A to E, one line per column, and VARIANTS.   Sec. 2.1: vgg
 Readings     The response normalisation of A-LRN, which Table 1 puts after the first convolution, follows its ReLU and
              has AlexNet's parameters. Dropout is on the outputs of fc6 and fc7.
 Departures
-    1. The `_bn` forms, which are not in the paper, put batch normalisation between each convolution and its ReLU. The
-       convolutions keep their biases, as in the released networks of this name.
-    2. The paper starts A at random and the deeper networks from A's trained layers. By default (init="glorot") all
+    1. The paper starts A at random and the deeper networks from A's trained layers. By default (init="glorot") all
        start as Sec. 3.1 advises at its end, which makes that unnecessary: Glorot's uniform rule, biases 0.
        init="normal" is the random start of A. Its printed "10^-2 variance" is read as a standard deviation of 0.01,
        AlexNet's: with 0.1 the signal would grow about 10^8 times through D, with 0.01 it fades, which is the stall that
@@ -23,7 +21,7 @@ from typing import Any
 
 from torch import nn
 
-from ..layers import GLOROT_UNIFORM, InitRule, choose, conv_bn, conv_relu, fill
+from ..layers import GLOROT_UNIFORM, InitRule, choose, conv_relu, fill
 from ..network import Network, map_shape
 from .alexnet import head, response_norm
 
@@ -66,8 +64,6 @@ def vgg(
     return Network(rows, head="fc6", initialise=rule, input_size=input_size)
 
 
-with_bn = partial(conv_bn, bias=True)
-
 VARIANTS: dict[str, Any] = {
     "vgg11": partial(vgg, A),
     "vgg11_lrn": partial(vgg, A, lrn=True),
@@ -76,9 +72,4 @@ VARIANTS: dict[str, Any] = {
     "vgg16": partial(vgg, D),
     "vgg19": partial(vgg, E),
     "vgg13_5x5": partial(vgg, SHALLOW),
-    "vgg11_bn": partial(vgg, A, with_bn),
-    "vgg13_bn": partial(vgg, B, with_bn),
-    "vgg16_c_bn": partial(vgg, C, with_bn),
-    "vgg16_bn": partial(vgg, D, with_bn),
-    "vgg19_bn": partial(vgg, E, with_bn),
 }

@@ -33,7 +33,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Printed:
-    """What the paper prints about one row: its map as "112x112", its "channels", or its number of "neurons"."""
+    """What the paper prints about one row.
+
+    Its "output" as "64x112x112", its "map" as "112x112", its "channels", or its number of "neurons".
+    """
 
     kind: str
     value: int | str
@@ -48,11 +51,12 @@ class Printed:
         return str(Printed(self.kind, self._measure(output), self.where))
 
     def _measure(self, output: tuple[int, ...]) -> int | str:
-        ours = {"map": "x".join(map(str, output[1:])), "channels": output[0], "neurons": prod(output)}
+        sides = list(map(str, output))
+        ours = {"output": "x".join(sides), "map": "x".join(sides[1:]), "channels": output[0], "neurons": prod(output)}
         return ours[self.kind]
 
     def __str__(self) -> str:
-        return str(self.value) if self.kind == "map" else f"{self.value:,} {self.kind}"
+        return str(self.value) if self.kind in ("map", "output") else f"{self.value:,} {self.kind}"
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,15 @@ PAPER = Paper(
 IMAGENET: dict[str, tuple[int, int, tuple[int, ...], str]] = {
     "plain18": (11515688, 1794805760, (), ""),
     "plain34": (21623848, 3644493824, (), ""),
-    "resnet18": (11689512, 1814073344, (3,), "resnet18_b"),
+    "resnet18": (11689512, 1814073344, (1,), "resnet18_b"),
     "resnet18_a": (11515688, 1794805760, (), ""),
-    "resnet18_c": (12043816, 1878298624, (3,), ""),
+    "resnet18_c": (12043816, 1878298624, (1,), ""),
     "resnet34": (21797672, 3663761408, (), "resnet34_b"),
     "resnet34_a": (21623848, 3644493824, (), ""),
     "resnet34_c": (22716840, 3830747136, (), ""),
     "resnet50": (25557032, 3857973248, (), "resnet50_b"),
     "resnet101": (44549160, 7570194432, (), "resnet101_b"),
     "resnet152": (60192808, 11282415616, (), "resnet152_b"),
-    "resnet50_v15": (25557032, 4089184256, (1,), ""),
-    "resnet101_v15": (44549160, 7801405440, (1,), ""),
-    "resnet152_v15": (60192808, 11513626624, (1,), ""),
 }
 CIFAR10: dict[str, tuple[int, int, tuple[int, ...], str]] = {
     "plain20": (269722, 40551040, (), ""),
@@ -42,18 +39,18 @@ CIFAR10: dict[str, tuple[int, int, tuple[int, ...], str]] = {
     "resnet56": (853018, 125485696, (), "resnet56_a"),
     "resnet110": (1727962, 252887680, (), "resnet110_a"),
     "resnet1202": (19421274, 2829238912, (), "resnet1202_a"),
-    "resnet20_b": (272474, 40813184, (3,), ""),
-    "resnet56_b": (855770, 125747840, (3,), ""),
-    "resnet110_b": (1730714, 253149824, (3,), ""),
-    "resnet20_c": (283962, 42648192, (3,), ""),
-    "resnet56_c": (900858, 132301440, (3,), ""),
-    "resnet110_c": (1826202, 266781312, (3,), ""),
-    "resnet20_split": (269722, 40551040, (2,), ""),
-    "resnet32_split": (464154, 68862592, (2,), ""),
-    "resnet44_split": (658586, 97174144, (2,), ""),
-    "resnet56_split": (853018, 125485696, (2,), ""),
-    "resnet110_split": (1727962, 252887680, (2,), ""),
-    "resnet1202_split": (19421274, 2829238912, (2,), ""),
+    "resnet20_b": (272474, 40813184, (1,), ""),
+    "resnet56_b": (855770, 125747840, (1,), ""),
+    "resnet110_b": (1730714, 253149824, (1,), ""),
+    "resnet20_c": (283962, 42648192, (1,), ""),
+    "resnet56_c": (900858, 132301440, (1,), ""),
+    "resnet110_c": (1826202, 266781312, (1,), ""),
+    "resnet20_split": (269722, 40551040, (1,), ""),
+    "resnet32_split": (464154, 68862592, (1,), ""),
+    "resnet44_split": (658586, 97174144, (1,), ""),
+    "resnet56_split": (853018, 125485696, (1,), ""),
+    "resnet110_split": (1727962, 252887680, (1,), ""),
+    "resnet1202_split": (19421274, 2829238912, (1,), ""),
 }
 
 GIGA_MULTIPLY_ADDS = {"18": 1.8, "34": 3.6, "50": 3.8, "101": 7.6, "152": 11.3}  # Table 1, as "FLOPs"
@@ -95,6 +92,7 @@ def _entries() -> Iterator[Entry]:
         common: dict[str, Any] = {
             "family": "resnet", "paper": PAPER, "parameters": parameters, "multiply_adds": multiply_adds,
             "departures": departures, "aliases": (alias,) if alias else (), "results": RESULTS.get(name, ()),
+            "peer": name.endswith("_split"),
         }  # fmt: skip
         if name in IMAGENET:
             giga = GIGA_MULTIPLY_ADDS[_depth(name)]
@@ -109,7 +107,7 @@ def _entries() -> Iterator[Entry]:
             published = Published("parameters", mega * 1e6, unit, where)
             yield Entry(
                 name, **common, input=(3, 32, 32), classes=10, dataset="CIFAR-10",
-                published=() if 3 in departures else (published,),
+                published=() if name.endswith(("_b", "_c")) else (published,),
                 rows={row: Printed("map", size, "Sec. 4.2 p.7") for row, size in CIFAR10_MAPS.items()},
             )  # fmt: skip
 
