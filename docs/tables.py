@@ -1,7 +1,7 @@
-"""Writes the tables of docs/papers/*.md from the papers' records: `python docs/tables.py`.
+"""Writes the tables of the READMEs and of docs/papers/*.md from the papers' records: `python docs/tables.py`.
 
-A page has a line `<!-- table: networks -->` or `<!-- table: results -->` and, up to `<!-- end -->`, the table. A test
-holds that the pages are as this script would write them.
+A page has a line `<!-- table: networks -->`, `results` or `papers` and, up to `<!-- end -->`, the table. A test holds
+that the pages are as this script would write them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,29 @@ from pathlib import Path
 from convnets import papers
 from convnets.papers import Entry
 
-PAGES = Path(__file__).parent / "papers"
+DOCS = Path(__file__).parent
+PAGES = [DOCS.parent / "README.md", DOCS.parent / "README.zh-CN.md", *sorted((DOCS / "papers").glob("*.md"))]
+SHOWN = 6  # names of a family in the table of papers
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def overview(entries: list[Entry]) -> str:
+    """One line for each paper."""
+    lines = ["| paper | year | networks | other libraries' readings |", "| --- | --- | --- | --- |"]
+    for family in papers.families():
+        own = [entry for entry in entries if entry.family == family]
+        paper = own[0].paper
+        mine, theirs = ([entry.name for entry in own if entry.peer == peer] for peer in (False, True))
+        authors = paper.authors.split(", ")
+        by = ", ".join(authors) if len(authors) < 4 else f"{authors[0]} et al."
+        title = f"[{paper.title}](docs/papers/{family}.md), {by}"
+        lines.append(f"| {title} | {paper.year} | {_names(mine)} | {_names(theirs)} |")
+    return "\n".join(lines)
+
+
+def _names(names: list[str]) -> str:
+    shown = " ".join(f"`{name}`" for name in names[:SHOWN])
+    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def networks(entries: list[Entry]) -> str:
@@ -46,12 +67,13 @@ def results(entries: list[Entry]) -> str:
 
 def rendered(page: Path) -> str:
     """The page with its tables as the records have them."""
-    entries = [entry for entry in map(papers.find, papers.names()) if entry.family == page.stem]
-    tables = {"networks": networks, "results": results}
+    every = [papers.find(name) for name in papers.names()]
+    entries = [entry for entry in every if entry.family == page.stem] or every
+    tables = {"papers": overview, "networks": networks, "results": results}
     text = page.read_text(encoding="utf-8")
     return BLOCK.sub(lambda block: f"{block[1]}{tables[block[2]](entries)}\n{block[3]}", text)
 
 
 if __name__ == "__main__":
-    for path in sorted(PAGES.glob("*.md")):
+    for path in PAGES:
         path.write_text(rendered(path), encoding="utf-8")

@@ -29,17 +29,28 @@ class FullyConnected(nn.Linear):
 
 
 class Residual(nn.Module):
-    """after(body(x) + shortcut(x)), the building block of residual networks; `after` is a ReLU unless given."""
+    """after(body(y) + shortcut(y)) with y = before(x), the building block of residual networks.
+
+    Nothing stands before unless given; `after` is a ReLU unless given.
+    """
 
     def __init__(
-        self, body: nn.Module, shortcut: nn.Module, out_channels: int, *, after: nn.Module | None = None
+        self,
+        body: nn.Module,
+        shortcut: nn.Module,
+        out_channels: int,
+        *,
+        before: nn.Module | None = None,
+        after: nn.Module | None = None,
     ) -> None:
         super().__init__()
+        self.before = before
         self.body, self.shortcut = body, shortcut
         self.after = nn.ReLU() if after is None else after
         self.out_channels = out_channels
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x if self.before is None else self.before(x)
         y: Tensor = self.after(self.body(x) + self.shortcut(x))
         return y
 
@@ -54,6 +65,17 @@ class Concat(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([branch(x) for branch in self.children()], 1)
+
+
+class Scale(nn.Module):
+    """Multiplication by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
 
 
 class PadSame(nn.Module):
@@ -130,6 +152,27 @@ def fill(weights: Callable[[Tensor], Any], name: str, module: nn.Module) -> None
 
 
 HE_NORMAL: InitRule = partial(fill, partial(nn.init.kaiming_normal_, nonlinearity="relu"))  # variance 2 / fan-in
+
+
+def he_fan_out(name: str, module: nn.Module) -> None:
+    """The rule of many authors: convolutions N(0, 2 / (kernel area * out_channels)), fully connected layers as Torch."""
+    if isinstance(module, nn.Conv2d):
+        fill(partial(nn.init.kaiming_normal_, mode="fan_out", nonlinearity="relu"), name, module)
+    else:  # uniform, variance 1 / (3 * fan-in)
+        fill(partial(nn.init.kaiming_uniform_, a=5**0.5), name, module)
+
+
+def truncated_normal(std: float, weight: Tensor) -> Tensor:
+    """TensorFlow's normal distribution of this deviation, drawn again beyond two of them."""
+    return nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+
+
+def he_truncated(weight: Tensor) -> Tensor:
+    """Variance 2 / fan-in as TF-slim has it: the 1.3 makes up for what is cut off."""
+    return truncated_normal((1.3 * 2 / weight[0].numel()) ** 0.5, weight)
+
+
+HE_TRUNCATED: InitRule = partial(fill, he_truncated)
 GLOROT_UNIFORM: InitRule = partial(fill, nn.init.xavier_uniform_)  # variance 2 / (fan-in + fan-out)
 
 

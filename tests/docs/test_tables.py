@@ -23,6 +23,15 @@ def tables() -> ModuleType:
     return module
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_list_the_papers(name: str, tables: ModuleType) -> None:
+    page = DOCS.parent / name
+    text = page.read_text(encoding="utf-8")
+    assert "<!-- table: papers -->" in text
+    assert text == tables.rendered(page), "run `python docs/tables.py`"
+    assert all(f"(docs/papers/{family}.md)" in text for family in papers.families())
+
+
 @pytest.mark.parametrize("family", papers.families())
 def test_a_page_has_the_records_figures(family: str, tables: ModuleType) -> None:
     page = DOCS / "papers" / f"{family}.md"

@@ -124,7 +124,7 @@ def test_an_axis_changes_what_it_says() -> None:
         ("resnet51", {}, "no network is called 'resnet51'; did you mean resnet5"),
         ("resnet50", {"widths": 3}, "resnet50 has no axis 'widths'; valid ones: shortcut, num_classes, in_channels"),
         ("plain18", {"shortcut": "A"}, "plain18 has no axis 'shortcut'"),
-        ("resnet50", {"shortcut": "D"}, "shortcut='D' is unknown; valid values: A, B, C, split"),
+        ("resnet50", {"shortcut": "D"}, "shortcut='D' is unknown; valid values: A, B, C"),
         ("vgg16", {"init": "he"}, "init='he' is unknown; valid values: glorot, normal"),
         ("alexnet", {"pool": 4}, "pool=4 is unknown; valid values: 3, 2"),
         ("alexnet", {"lrn": "perhaps"}, "lrn='perhaps' is not true or false"),

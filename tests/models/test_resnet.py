@@ -10,14 +10,15 @@ import torch
 from torch import nn
 
 from convnets import create_model
-from convnets.models.resnet import SHORTCUTS
+from convnets.models.peers.resnet import split_zeros
+from convnets.models.resnet import zero_pad
 from tests.oracles import oracle
 
 
-@pytest.mark.parametrize(("option", "before"), [("A", 0), ("split", 8)])
-def test_option_a_takes_every_second_pixel_and_pads_with_zeros(option: str, before: int) -> None:
+@pytest.mark.parametrize(("option", "before"), [(zero_pad, 0), (split_zeros, 8)])
+def test_option_a_takes_every_second_pixel_and_pads_with_zeros(option: Any, before: int) -> None:
     x = torch.rand(2, 16, 7, 8) + 1
-    y = SHORTCUTS[option](16, 32, 2)(x)
+    y = option(16, 32, 2)(x)
     assert y.shape == (2, 32, 4, 4)
     for row in range(4):
         for column in range(4):
@@ -55,21 +56,26 @@ def test_initialisation() -> None:
             assert not module.bias.any(), name
 
 
-def test_departure_1_the_stride_is_on_the_3x3() -> None:
-    strides = {}
-    for name in ("resnet50", "resnet50_v15"):
-        with torch.device("meta"):
-            network = create_model(name)
-        body: Any = network.get_submodule("conv3_x.0.body")
-        strides[name] = [conv.conv.stride[0] for conv in body]
-    assert strides == {"resnet50": [2, 1, 1], "resnet50_v15": [1, 2, 1]}
-
-
-def test_departure_3_the_unreported_combinations_are_the_papers_options() -> None:
+def test_departure_1_the_unreported_combinations_are_the_papers_options() -> None:
     with torch.device("meta"):
         for name, base, option in (("resnet20_b", "resnet20", "B"), ("resnet56_c", "resnet56", "C"),
                                    ("resnet18_c", "resnet18", "C")):  # fmt: skip
             assert str(create_model(name)) == str(create_model(base, shortcut=option)) != str(create_model(base))
+
+
+def test_the_stride_of_a_bottleneck_is_in_its_first_1x1() -> None:
+    with torch.device("meta"):
+        body: Any = create_model("resnet50").get_submodule("conv3_x.0.body")
+    assert [unit.conv.stride[0] for unit in body] == [2, 1, 1]
+
+
+def test_departures_2_and_3_of_the_peers_biases_and_epsilon() -> None:
+    with torch.device("meta"):
+        modules = list(create_model("resnet50_keras").modules())
+    convs = [module for module in modules if isinstance(module, nn.Conv2d)]
+    assert len(convs) == 53
+    assert all(conv.bias is not None for conv in convs)
+    assert {module.eps for module in modules if isinstance(module, nn.BatchNorm2d)} == {1.001e-5}
 
 
 def load_public_weights(name: str, path: Path) -> nn.Module:
@@ -90,7 +96,7 @@ def load_public_weights(name: str, path: Path) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", ["resnet20", "resnet56"])
-def test_departure_2_public_weights_give_the_expected_logits(name: str, shared: Path) -> None:
+def test_departure_1_of_the_peers_public_weights_give_the_expected_logits(name: str, shared: Path) -> None:
     expected = oracle("resnet")["public_weights"]["numeric_oracle"]["logits"][name]
     (path,) = (shared / "data" / "weights").glob(f"{name}-*.th")
     inputs = {"zeros": torch.zeros(1, 3, 32, 32), "linspace": torch.linspace(-1, 1, 3072).reshape(1, 3, 32, 32)}

@@ -13,7 +13,6 @@ Departures
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,13 +20,11 @@ from torch import nn
 
 from ..layers import GLOROT_UNIFORM, Residual, conv_bn, stack
 from ..network import Network
-from .resnet import imagenet, projection, three_convs
+from .resnet import DEPTHS, Block, Shortcut, Stem, basic, imagenet, projection, three_convs
 from .resnet import stem as resnet_stem
 
 
-def bottleneck(
-    in_channels: int, width: int, stride: int, shortcut: Callable[[int, int, int], nn.Module] = projection
-) -> Residual:
+def bottleneck(in_channels: int, width: int, stride: int, shortcut: Shortcut = projection) -> Residual:
     """Fig. 2 (a): the stride in the 3x3."""
     body = three_convs(in_channels, width, 1, stride)
     return Residual(body, shortcut(in_channels, 4 * width, stride), 4 * width)
@@ -55,14 +52,15 @@ def pooled_projection(in_channels: int, out_channels: int, stride: int) -> nn.Mo
 def initialise(zero_gamma: bool, name: str, module: nn.Module) -> None:
     """Glorot's rule; with `zero_gamma` each block begins as its shortcut, the last gamma of its body being 0."""
     GLOROT_UNIFORM(name, module)
-    if zero_gamma and name.endswith("body.conv3.bn"):
-        nn.init.zeros_(module.weight)  # type: ignore[arg-type]
+    if zero_gamma and isinstance(module, Residual):
+        last = [part for part in module.body.modules() if isinstance(part, nn.BatchNorm2d)][-1]
+        nn.init.zeros_(last.weight)
 
 
 def network(
     depths: tuple[int, ...],
-    stem: Callable[[int], dict[str, nn.Module]] = resnet_stem,
-    block: Callable[[int, int, int], Residual] = bottleneck,
+    stem: Stem = resnet_stem,
+    block: Block = bottleneck,
     *,
     zero_gamma: bool = False,
     num_classes: int = 1000,
@@ -73,11 +71,13 @@ def network(
     return imagenet(block, depths, stem, rule, num_classes=num_classes, in_channels=in_channels)
 
 
+basic_d = partial(basic, shortcut=pooled_projection)
 bottleneck_d = partial(bottleneck, shortcut=pooled_projection)
-DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+DEEP = (50, 101, 152)
 
 VARIANTS: dict[str, Any] = {
-    **{f"resnet{depth}_v15": partial(network, depths) for depth, depths in DEPTHS.items()},
-    **{f"resnet{depth}_c": partial(network, depths, deep_stem) for depth, depths in DEPTHS.items()},
-    **{f"resnet{depth}_d": partial(network, depths, deep_stem, bottleneck_d) for depth, depths in DEPTHS.items()},
+    **{f"resnet{depth}_v15": partial(network, DEPTHS[depth]) for depth in DEEP},
+    **{f"resnet{depth}_c": partial(network, DEPTHS[depth], deep_stem) for depth in DEEP},
+    **{f"resnet{depth}_d": partial(network, DEPTHS[depth], deep_stem, basic_d) for depth in (18, 34)},
+    **{f"resnet{depth}_d": partial(network, DEPTHS[depth], deep_stem, bottleneck_d) for depth in DEEP},
 }

@@ -108,8 +108,13 @@ def layer(module: nn.Module) -> str:
             return _words(f"batch norm {module.num_features}", unusual)
         case nn.Linear():
             return _words(f"fc {module.in_features} to {module.out_features}", {"no bias": module.bias is None})
+        case nn.AvgPool2d():  # whose own text leaves this out
+            counted = module.count_include_pad and module.padding not in (0, (0, 0))
+            return _words(f"AvgPool2d {module.extra_repr()}", {"padding counted": counted})
         case nn.Identity():
             return "identity"
+    if hasattr(module, "words"):  # of a paper's own unit
+        return str(module.words)
     said = module.extra_repr() or ", ".join(f"{key}={value}" for key, value in _settings(module))
     return f"{type(module).__name__} {said}".strip()
 

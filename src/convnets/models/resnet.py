@@ -7,8 +7,7 @@ Readings     Table 1 says which blocks stride, not which of their convolutions: 
              its zeros after the channels. pool1 pads by 1. Batch normalisation starts at 1 and 0, the bias of fc at 0.
              ImageNet networks have option B and CIFAR networks option A unless their names say otherwise.
 Departures
-    1. Option B on 18 layers, option C on any but 34, and both on CIFAR (`_b`, `_c`) are combinations the paper does not
-       report; the options are the paper's.
+    1. Option B on 18 layers and on CIFAR, and C on any but 34 layers, are combinations that the paper does not report.
 """
 
 from __future__ import annotations
@@ -26,6 +25,8 @@ from ..network import Network
 
 Shortcut = Callable[[int, int, int], nn.Module]  # in_channels, out_channels, stride
 Block = Callable[[int, int, int], nn.Module]  # in_channels, width, stride; it knows its out_channels
+Stem = Callable[[int], dict[str, nn.Module]]  # in_channels
+Stage = tuple[str, int, int]  # name, width, number of blocks
 
 
 class ZeroPad(nn.Module):
@@ -40,11 +41,10 @@ class ZeroPad(nn.Module):
         return pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.before, self.after))
 
 
-def zero_pad(in_channels: int, out_channels: int, stride: int, *, split: bool = False) -> nn.Module:
+def zero_pad(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     """Option A: no parameters."""
     extra = out_channels - in_channels
-    before = extra // 2 if split else 0
-    return ZeroPad(before, extra - before, stride) if extra else nn.Identity()
+    return ZeroPad(0, extra, stride) if extra else nn.Identity()
 
 
 def projection(in_channels: int, out_channels: int, stride: int) -> nn.Module:
@@ -99,13 +99,9 @@ def bottleneck(in_channels: int, width: int, stride: int, shortcut: Shortcut) ->
 
 
 def network(
-    stem: dict[str, nn.Module],
-    block: Block,
-    stages: Iterable[tuple[str, int, int]],
-    channels: int,
-    num_classes: int,
+    stem: dict[str, nn.Module], block: Block, stages: Iterable[Stage], channels: int, num_classes: int,
     initialise: InitRule = HE_NORMAL,
-) -> Network:
+) -> Network:  # fmt: skip
     """`stem`, the stages (name, width, blocks), of which all but the first halve the map, and the head."""
     rows = dict(stem)
     for index, (name, width, count) in enumerate(stages):
@@ -123,25 +119,26 @@ def stem(in_channels: int) -> dict[str, nn.Module]:
     return {"conv1": conv_bn(in_channels, 64, 7, 2), "pool1": nn.MaxPool2d(3, 2, 1)}  # 112, 56
 
 
+def stages(depths: tuple[int, ...]) -> list[Stage]:
+    """Table 1: 56, 28, 14, 7."""
+    return list(zip(("conv2_x", "conv3_x", "conv4_x", "conv5_x"), (64, 128, 256, 512), depths, strict=True))
+
+
 def imagenet(
-    block: Block,
-    depths: tuple[int, ...],
-    stem: Callable[[int], dict[str, nn.Module]] = stem,
-    initialise: InitRule = HE_NORMAL,
-    *,
-    num_classes: int = 1000,
-    in_channels: int = 3,
-) -> Network:
+    block: Block, depths: tuple[int, ...], stem: Stem = stem, initialise: InitRule = HE_NORMAL, *,
+    num_classes: int = 1000, in_channels: int = 3,
+) -> Network:  # fmt: skip
     """Table 1. (N, 3, 224, 224) to (N, num_classes)."""
-    stages = zip(("conv2_x", "conv3_x", "conv4_x", "conv5_x"), (64, 128, 256, 512), depths, strict=True)  # 56 ... 7
-    return network(stem(in_channels), block, stages, 64, num_classes, initialise)
+    return network(stem(in_channels), block, stages(depths), 64, num_classes, initialise)
 
 
-def cifar(block: Block, depth: int, *, num_classes: int = 10, in_channels: int = 3) -> Network:
+def cifar(
+    block: Block, depth: int, initialise: InitRule = HE_NORMAL, *, num_classes: int = 10, in_channels: int = 3
+) -> Network:
     """Sec. 4.2, the 6n + 2 layers of the CIFAR-10 nets. (N, 3, 32, 32) to (N, num_classes)."""
     n = (depth - 2) // 6
     stages = (("stage1", 16, n), ("stage2", 32, n), ("stage3", 64, n))  # 32, 16, 8
-    return network({"conv1": conv_bn(in_channels, 16, 3)}, block, stages, 16, num_classes)
+    return network({"conv1": conv_bn(in_channels, 16, 3)}, block, stages, 16, num_classes, initialise)
 
 
 def resnet(
@@ -158,18 +155,14 @@ def resnet_cifar(depth: int, *, shortcut: str = "A", num_classes: int = 10, in_c
     return cifar(block, depth, num_classes=num_classes, in_channels=in_channels)
 
 
+DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+
 VARIANTS: dict[str, Any] = {
-    "plain18": partial(imagenet, plain, (2, 2, 2, 2)),
-    "plain34": partial(imagenet, plain, (3, 4, 6, 3)),
-    "resnet18": partial(resnet, basic, (2, 2, 2, 2)),
-    "resnet18_a": partial(resnet, basic, (2, 2, 2, 2), shortcut="A"),
-    "resnet18_c": partial(resnet, basic, (2, 2, 2, 2), shortcut="C"),
-    "resnet34": partial(resnet, basic, (3, 4, 6, 3)),
-    "resnet34_a": partial(resnet, basic, (3, 4, 6, 3), shortcut="A"),
-    "resnet34_c": partial(resnet, basic, (3, 4, 6, 3), shortcut="C"),
-    "resnet50": partial(resnet, bottleneck, (3, 4, 6, 3)),
-    "resnet101": partial(resnet, bottleneck, (3, 4, 23, 3)),
-    "resnet152": partial(resnet, bottleneck, (3, 8, 36, 3)),
+    **{f"plain{depth}": partial(imagenet, plain, DEPTHS[depth]) for depth in (18, 34)},
+    **{f"resnet{depth}": partial(resnet, basic, DEPTHS[depth]) for depth in (18, 34)},
+    **{f"resnet{depth}_a": partial(resnet, basic, DEPTHS[depth], shortcut="A") for depth in (18, 34)},
+    **{f"resnet{depth}_c": partial(resnet, basic, DEPTHS[depth], shortcut="C") for depth in (18, 34)},
+    **{f"resnet{depth}": partial(resnet, bottleneck, DEPTHS[depth]) for depth in (50, 101, 152)},
     **{f"plain{depth}": partial(cifar, plain, depth) for depth in (20, 32, 44, 56, 110)},
     **{f"resnet{depth}": partial(resnet_cifar, depth) for depth in (20, 32, 44, 56, 110, 1202)},
     **{f"resnet{depth}_b": partial(resnet_cifar, depth, shortcut="B") for depth in (20, 56, 110)},

@@ -5,8 +5,9 @@ Paper map    Fig. 3 (a), (b), (c): FORMS, three equal forms of one block.   Tabl
              cardinality x width.   Sec. 5.3: cifar, 29 layers.   Sec. 5.1, "residual connections": plain.
 Readings     The stride is in the 3x3, as in the code that the paper builds on; its ResNet-50 has 4.1 billion
              multiply-adds. Form (c) is the default, as in the paper's experiments (footnote 6 says where normalisation
-             goes in each). The width of a later stage is the first one's times 2, 4, 8. He's weights count all output
-             channels of a grouped convolution, as the authors' code does.
+             goes in each). The width of a later stage is the first one's times 2, 4, 8. He's weights count the output
+             channels of a convolution, all of a grouped one but only its own path's in (a) and (b), as in the authors'
+             code; copy_across_forms makes two forms the same function.
 Departures   None.
 """
 
@@ -16,13 +17,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from ..layers import Concat, Residual, choose, conv_bn, fill, stack
+from ..layers import Concat, Residual, choose, conv_bn, he_fan_out, stack
 from ..network import Network
-from .resnet import Plain, imagenet, network, projection
+from .resnet import DEPTHS, Plain, imagenet, network, projection
 
-HE_FAN_OUT = partial(fill, partial(nn.init.kaiming_normal_, mode="fan_out", nonlinearity="relu"))
 Body = Callable[[int, int, int, int, int], nn.Module]  # in_channels, paths, width of a path, out_channels, stride
 
 
@@ -66,6 +67,39 @@ def grouped(in_channels: int, paths: int, width: int, out_channels: int, stride:
 FORMS: dict[str, Body] = {"a": summed, "b": concatenated, "c": grouped}
 
 
+def values(module: nn.Module) -> list[Tensor]:
+    """Weights and statistics, without the counts of batches."""
+    return [tensor for tensor in module.state_dict().values() if tensor.dim()]
+
+
+def path_views(body: Any) -> list[Tensor]:
+    """Views of what a body holds, path by path, in an order and with shapes that are those of its other forms."""
+    inside, sides = body[0], list(body[0].children())
+    if isinstance(inside, Sum):
+        ends, last = [side.conv3.weight.detach() for side in sides], body.bn
+        sides = [side.path for side in sides]
+    else:
+        paths = len(sides) if isinstance(inside, Concat) else body.conv2.conv.groups
+        ends, last = list(body.conv3.conv.weight.detach().chunk(paths, 1)), body.conv3.bn
+    if isinstance(inside, Sum | Concat):
+        first = [tensor for side in sides for tensor in values(side)]
+    else:
+        whole = [tensor.chunk(paths) for part in (body.conv1, body.conv2) for tensor in values(part)]
+        first = [tensor for side in zip(*whole, strict=True) for tensor in side]
+    return first + ends + values(last)
+
+
+def copy_across_forms(source: Network, target: Network) -> None:
+    """Gives a network the weights of the same one in another form, so that it computes the same function."""
+    shared = {key: value for key, value in source.state_dict().items() if ".body." not in key}
+    target.load_state_dict(shared, strict=False)
+    bodies = [[block.body for block in network.modules() if hasattr(block, "body")] for network in (source, target)]
+    with torch.no_grad():
+        for there, here in zip(*bodies, strict=True):
+            for old, new in zip(path_views(there), path_views(here), strict=True):
+                new.copy_(old)
+
+
 def residual(paths: int, base: int, body: Body, in_channels: int, width: int, stride: int) -> Residual:
     """Fig. 3 with a shortcut of option B; a path has `base` channels where the stage's `width` is 64."""
     inner = body(in_channels, paths, base * width // 64, 4 * width, stride)
@@ -89,17 +123,17 @@ def resnext(
 ) -> Network:
     """Table 1. (N, 3, 224, 224) to (N, num_classes)."""
     chosen = partial(block, paths, base, choose("form", form, FORMS))
-    return imagenet(chosen, depths, initialise=HE_FAN_OUT, num_classes=num_classes, in_channels=in_channels)
+    return imagenet(chosen, depths, initialise=he_fan_out, num_classes=num_classes, in_channels=in_channels)
 
 
 def cifar(paths: int, base: int, *, form: str = "c", num_classes: int = 10, in_channels: int = 3) -> Network:
     """Sec. 5.3: 29 layers. (N, 3, 32, 32) to (N, num_classes)."""
     block = partial(residual, paths, base, choose("form", form, FORMS))
     stages = (("stage1", 64, 3), ("stage2", 128, 3), ("stage3", 256, 3))  # 32, 16, 8
-    return network({"conv1": conv_bn(in_channels, 64, 3)}, block, stages, 64, num_classes, HE_FAN_OUT)
+    return network({"conv1": conv_bn(in_channels, 64, 3)}, block, stages, 64, num_classes, he_fan_out)
 
 
-FIFTY, HUNDRED, MOST = (3, 4, 6, 3), (3, 4, 23, 3), (3, 8, 36, 3)
+FIFTY, HUNDRED, MOST = DEPTHS[50], DEPTHS[101], DEPTHS[152]
 TABLE2 = ((1, 64), (2, 40), (4, 24), (8, 14), (32, 4))  # cardinality and width of one path, equal cost
 TWICE = ((64, 4), (2, 64), (1, 100))  # Table 4: twice the cost
 CIFAR = (  # Sec. 5.3 and Fig. 7

@@ -21,7 +21,9 @@ Pair = tuple[int, int]
 Shapes = dict[nn.Module, tuple[tuple[int, ...], tuple[int, ...]]]  # what went into and came out of each module
 Field = tuple[Pair, Pair]  # receptive field and stride, each (height, width) in pixels of the picture
 
-WORDS: dict[type[nn.Module], str] = {nn.BatchNorm2d: "bn", nn.ReLU: "relu"}
+WORDS: dict[type[nn.Module], str] = {
+    nn.BatchNorm2d: "bn", nn.BatchNorm1d: "bn", nn.ReLU: "relu", nn.Sigmoid: "sigmoid"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,11 @@ def see(module: nn.Module, field: Field, shapes: Shapes) -> Field:
         for part in module:
             field = see(part, field, shapes)
         return field
-    if isinstance(module, Residual | Concat):
-        branches = module.children() if isinstance(module, Concat) else (module.body, module.shortcut)
-        return max(see(branch, field, shapes) for branch in branches)
+    if isinstance(module, Residual | Concat | nn.ModuleList):
+        branches = (module.body, module.shortcut) if isinstance(module, Residual) else module.children()
+        fields = [see(branch, field, shapes) for branch in branches]
+        heights, widths = zip(*(seen for seen, _ in fields), strict=True)  # a 1x3 beside a 3x1 sees 3x3
+        return (max(heights), max(widths)), max(step for _, step in fields)
     (seen, step), kernel, stride = field, (1, 1), (1, 1)
     if isinstance(module, nn.Linear | nn.AdaptiveAvgPool2d):  # as a convolution over the whole of its map
         before = shapes[module][0][2:]
@@ -106,11 +110,14 @@ def operation(module: nn.Module) -> str:
     """What a row does, in the papers' own notation: `conv 11x11/4, 96, relu`, `3 x [1x1 64, 3x3 64, 1x1 256]`."""
     if isinstance(module, nn.Sequential):
         blocks = [part for part in module if hasattr(part, "body")]
-        return _blocks(blocks) if blocks else ", ".join(filter(None, map(operation, module)))
+        return _blocks(blocks) if blocks else _folded(filter(None, map(operation, module)))
     if isinstance(module, Concat):
-        return f"[{' | '.join(', '.join(_short(part) for part in _leaves(branch)) for branch in module.children())}]"
+        branches = [", ".join(map(_short, _leaves(branch))) or "input" for branch in module.children()]
+        return f"[{' | '.join(branches)}]"
     match module:
         case nn.Conv2d():
+            if _depthwise(module):
+                return f"depthwise {_window(module)}, {module.out_channels}"
             groups = f", {module.groups} groups" if module.groups > 1 else ""
             return f"conv {_window(module)}, {module.out_channels}{groups}"
         case nn.Linear():
@@ -127,7 +134,15 @@ def operation(module: nn.Module) -> str:
             return f"dropout {module.p:g}"
     if hasattr(module, "map_size"):
         return f"local {_window(module)}, {module.out_channels}"
+    if hasattr(module, "words"):  # of a paper's own unit
+        return str(module.words)
     return WORDS.get(type(module), "")
+
+
+def _folded(texts: Iterable[str]) -> str:
+    """The texts one after the other, equal neighbours counted: `12 x [input | 3x3 12]`."""
+    counted = [(text, len(list(group))) for text, group in groupby(texts)]
+    return ", ".join(f"{count} x {text}" if count > 1 else text for text, count in counted)
 
 
 def _blocks(blocks: Iterable[Any]) -> str:
@@ -138,22 +153,36 @@ def _blocks(blocks: Iterable[Any]) -> str:
         strided = [text for text in _body(members[0], strides=True).split(", ") if "/" in text]
         shortcuts = [_shortcut(block) for block in members]
         everywhere = len(members) > 1 and all(shortcuts)
-        first = [text.split()[0] for text in strided] + [shortcuts[0]] * bool(shortcuts[0] and not everywhere)
+        other = shortcuts[0] and not (everywhere and shortcuts[0] == shortcuts[-1])
+        first = [text.split()[0] for text in strided] + [shortcuts[0]] * bool(other)
         text = f"{len(members)} x [{body}]" + (f", each with {shortcuts[-1]}" if everywhere else "")
         texts.append(text + (f"; first {', '.join(first)}" if first else ""))
     return ", ".join(texts)
 
 
 def _body(block: Any, *, strides: bool) -> str:
-    convs = [part for part in block.body.modules() if isinstance(part, nn.Conv2d)]
-    return ", ".join(f"{_window(conv, stride=strides)} {conv.out_channels}" for conv in convs)
+    behind = _convs(getattr(block, "after", nn.Identity()), strides)
+    return ", ".join(_convs(block.body, strides) + (["sum", *behind] if behind else []))
+
+
+def _convs(module: nn.Module, strides: bool) -> list[str]:
+    """Its convolutions; equal paths side by side are said once: `32 x (1x1 4, 3x3 4)`."""
+    if isinstance(module, nn.Conv2d):
+        return [_short(module, stride=strides)]
+    if hasattr(module, "words"):
+        return [str(module.words)]
+    parts = [_convs(child, strides) for child in module.children()]
+    if isinstance(module, Concat | nn.ModuleList) and len(parts) > 1 and all(part == parts[0] for part in parts):
+        return [f"{len(parts)} x ({', '.join(parts[0])})"]
+    return [text for part in parts for text in part]
 
 
 def _shortcut(block: Any) -> str:
     shortcut = getattr(block, "shortcut", nn.Identity())
     if isinstance(shortcut, nn.Identity):
         return ""
-    return "1x1 shortcut" if any(True for _ in shortcut.parameters()) else "zero-padded shortcut"
+    parts = [text.split()[0] for text in _convs(shortcut, False)]
+    return f"{' and '.join(parts) or 'zero-padded'} shortcut"
 
 
 def _leaves(branch: nn.Module) -> list[nn.Module]:
@@ -161,11 +190,19 @@ def _leaves(branch: nn.Module) -> list[nn.Module]:
     return [part for part in branch.modules() if isinstance(part, nn.Conv2d) or "Pool" in type(part).__name__]
 
 
-def _short(layer: nn.Module) -> str:
-    """`3x3 96`, `max 3x3/2`."""
-    if isinstance(layer, nn.Conv2d):
-        return f"{_window(layer)} {layer.out_channels}"
-    return f"{'max' if 'Max' in type(layer).__name__ else 'avg'} {_window(layer)}"
+def _short(layer: nn.Module, stride: bool = True) -> str:
+    """`3x3 96`, `3x3 128 in 32 groups`, `3x3 depthwise`, `max 3x3/2`."""
+    window = _window(layer, stride)
+    if not isinstance(layer, nn.Conv2d):
+        return f"{'max' if 'Max' in type(layer).__name__ else 'avg'} {window}"
+    if _depthwise(layer):
+        return f"{window} depthwise"
+    groups = f" in {layer.groups} groups" if layer.groups > 1 else ""
+    return f"{window} {layer.out_channels}{groups}"
+
+
+def _depthwise(conv: nn.Conv2d) -> bool:
+    return conv.groups == conv.in_channels > 1
 
 
 def _window(module: Any, stride: bool = True) -> str:

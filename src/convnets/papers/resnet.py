@@ -26,6 +26,9 @@ IMAGENET: dict[str, tuple[int, int, tuple[int, ...], str]] = {
     "resnet50": (25557032, 3857973248, (), "resnet50_b"),
     "resnet101": (44549160, 7570194432, (), "resnet101_b"),
     "resnet152": (60192808, 11282415616, (), "resnet152_b"),
+    "resnet50_keras": (25583592, 3857973248, (2, 3), ""),
+    "resnet101_keras": (44601832, 7570194432, (2, 3), ""),
+    "resnet152_keras": (60268520, 11282415616, (2, 3), ""),
 }
 CIFAR10: dict[str, tuple[int, int, tuple[int, ...], str]] = {
     "plain20": (269722, 40551040, (), ""),
@@ -63,24 +66,31 @@ CIFAR10_MAPS = {"conv1": "32x32", "stage1": "32x32", "stage2": "16x16", "stage3"
 
 TEN_CROP = ("ImageNet val", "10 crops")
 DENSE = ("ImageNet val", "dense, shorter sides 224, 256, 384, 480, 640 averaged")
+ONE_CROP, TORCH = ("ImageNet val", "1 crop"), "fb.resnet.torch README"
+OTHER, README = "another recipe", "authors repository README"
 ONE_VIEW = ("CIFAR-10 test", "one view")
 RESULTS = {
     "plain18": (Result(*TEN_CROP, 27.94, None, "Table 2 p.5"),),
     "plain34": (Result(*TEN_CROP, 28.54, 10.02, "Table 3 p.6"),),
     "resnet18_a": (Result(*TEN_CROP, 27.88, None, "Table 2 p.5"),),
     "resnet34_a": (Result(*TEN_CROP, 25.03, 7.76, "Table 3 p.6"),),
-    "resnet34": (Result(*TEN_CROP, 24.52, 7.46, "Table 3 p.6"), Result(*DENSE, 21.84, 5.71, "Table 4 p.6")),
+    "resnet18": (Result(*ONE_CROP, 30.43, 10.76, TORCH, OTHER), Result(*TEN_CROP, 28.22, 9.42, TORCH, OTHER)),
+    "resnet34": (Result(*TEN_CROP, 24.52, 7.46, "Table 3 p.6"), Result(*DENSE, 21.84, 5.71, "Table 4 p.6"),
+                 Result(*ONE_CROP, 26.73, 8.74, TORCH, OTHER), Result(*TEN_CROP, 24.76, 7.35, TORCH, OTHER)),
     "resnet34_c": (Result(*TEN_CROP, 24.19, 7.40, "Table 3 p.6"), Result(*DENSE, 21.53, 5.60, "Table 4 p.6")),
-    "resnet50": (Result(*TEN_CROP, 22.85, 6.71, "Table 3 p.6"), Result(*DENSE, 20.74, 5.25, "Table 4 p.6")),
-    "resnet101": (Result(*TEN_CROP, 21.75, 6.05, "Table 3 p.6"), Result(*DENSE, 19.87, 4.60, "Table 4 p.6")),
-    "resnet152": (Result(*TEN_CROP, 21.43, 5.71, "Table 3 p.6"), Result(*DENSE, 19.38, 4.49, "Table 4 p.6")),
+    "resnet50": (Result(*TEN_CROP, 22.85, 6.71, "Table 3 p.6"), Result(*DENSE, 20.74, 5.25, "Table 4 p.6"),
+                 Result(*ONE_CROP, 24.7, 7.8, README)),
+    "resnet101": (Result(*TEN_CROP, 21.75, 6.05, "Table 3 p.6"), Result(*DENSE, 19.87, 4.60, "Table 4 p.6"),
+                  Result(*ONE_CROP, 23.6, 7.1, README)),
+    "resnet152": (Result(*TEN_CROP, 21.43, 5.71, "Table 3 p.6"), Result(*DENSE, 19.38, 4.49, "Table 4 p.6"),
+                  Result(*ONE_CROP, 23.0, 6.7, README)),
     "resnet20": (Result(*ONE_VIEW, 8.75, None, "Table 6 p.7"),),
     "resnet32": (Result(*ONE_VIEW, 7.51, None, "Table 6 p.7"),),
     "resnet44": (Result(*ONE_VIEW, 7.17, None, "Table 6 p.7"),),
     "resnet56": (Result(*ONE_VIEW, 6.97, None, "Table 6 p.7"),),
     "resnet110": (Result(*ONE_VIEW, 6.43, None, "Table 6 p.7", "best of 5 runs; 6.61 +- 0.16"),),
     "resnet1202": (Result(*ONE_VIEW, 7.93, None, "Table 6 p.7", "training error below 0.1 %"),),
-}
+}  # fmt: skip
 
 
 def _depth(name: str) -> str:
@@ -92,7 +102,7 @@ def _entries() -> Iterator[Entry]:
         common: dict[str, Any] = {
             "family": "resnet", "paper": PAPER, "parameters": parameters, "multiply_adds": multiply_adds,
             "departures": departures, "aliases": (alias,) if alias else (), "results": RESULTS.get(name, ()),
-            "peer": name.endswith("_split"),
+            "peer": name.endswith(("_split", "_keras")),
         }  # fmt: skip
         if name in IMAGENET:
             giga = GIGA_MULTIPLY_ADDS[_depth(name)]

@@ -10,12 +10,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from ..densenet import BASIC, cifar
 from ..densenet import VARIANTS as PAPER
-from ..densenet import basic, cifar
 from . import changed, epsilon
 
+KERAS_EPSILON = epsilon(1.001e-5)
+
 VARIANTS: dict[str, Any] = {
-    **{f"densenet{depth}_keras": changed(PAPER[f"densenet{depth}"], epsilon(1.001e-5)) for depth in (121, 169, 201)},
-    **{f"densenet_{depth}_{growth}_released": partial(cifar, basic, depth, growth, 2 * growth)
-       for depth, growth in ((40, 12), (100, 12), (100, 24))},
-}  # fmt: skip
+    **{f"densenet{depth}_keras": changed(PAPER[f"densenet{depth}"], KERAS_EPSILON) for depth in (121, 169, 201)},
+    **{f"densenet_{depth}_{k}_released": partial(cifar, 0, depth=depth, growth_rate=k) for depth, k in BASIC},
+}

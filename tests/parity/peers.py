@@ -1,0 +1,67 @@
+"""The libraries that people use today, imported so that their networks can be built beside any build of torch."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+
+OPERATORS = (  # torchvision's compiled ones; its networks need none of them, its import needs their names
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+_LIBRARIES: list[Any] = []  # definitions live as long as what they are kept in
+
+
+@cache
+def library(name: str) -> Any:
+    """torchvision, timm or Keras on its torch backend; skips the test, saying so, where it is not installed."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            if name in ("torchvision", "timm"):
+                _import_torchvision()
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            pytest.skip(f"needs {error.name}")
+
+
+def _import_torchvision() -> None:
+    """Where its binary does not fit this torch, the operators are declared without an implementation."""
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError:
+        declared = torch.library.Library("torchvision", "DEF")
+        for schema in OPERATORS:
+            declared.define(schema)
+        _LIBRARIES.append(declared)
+        importlib.import_module("torchvision")
+
+
+def build(source: str, name: str, side: int) -> Any:
+    """The network of this name, untrained, in evaluation, for pictures of this side, without soft-max."""
+    module = library(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if source == "keras":
+            options = {"weights": None, "input_shape": (side, side, 3), "classifier_activation": None}
+            return getattr(module.applications, name)(**options)
+        with torch.device("meta"):  # nothing is drawn that would be drawn again
+            options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+            made = getattr(module.models, name)(**options) if source == "torchvision" else module.create_model(name)
+        return made.to_empty(device="cpu").eval()
+
+
+def logits(source: str, network: Any, pictures: torch.Tensor) -> torch.Tensor:
+    """What the peer answers to pictures (N, 3, H, W)."""
+    with torch.no_grad():
+        if source != "keras":
+            answer: torch.Tensor = network(pictures)
+            return answer
+        return torch.as_tensor(network(pictures.permute(0, 2, 3, 1).contiguous(), training=False))
