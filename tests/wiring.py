@@ -304,7 +304,7 @@ def _block(row: dict[str, Any]) -> list[Node]:
         shortcut = [] if row["shortcut"] == "identity" else _branch(row["shortcut"])
         nodes = [{"op": "add", "path": path, "shared": False, "shortcut": shortcut}]
         nodes += [{"op": "relu"}] if row.get("post") == "relu" else []
-    return nodes * row.get("repeat", 1)
+    return nodes * int(row.get("repeat", 1))
 
 
 def _branch(steps: list[dict[str, Any]]) -> list[Node]:

@@ -155,7 +155,7 @@ HE_NORMAL: InitRule = partial(fill, partial(nn.init.kaiming_normal_, nonlinearit
 
 
 def he_fan_out(name: str, module: nn.Module) -> None:
-    """The rule of many authors: convolutions N(0, 2 / (kernel area * out_channels)), fully connected layers as Torch."""
+    """Many authors' rule: convolutions N(0, 2 / (kernel area * out_channels)), fully connected layers as in Torch."""
     if isinstance(module, nn.Conv2d):
         fill(partial(nn.init.kaiming_normal_, mode="fan_out", nonlinearity="relu"), name, module)
     else:  # uniform, variance 1 / (3 * fan-in)

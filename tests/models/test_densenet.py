@@ -71,8 +71,8 @@ def test_what_cannot_be_is_refused(axes: dict[str, Any], message: str) -> None:
 
 def test_compression_rounds_down() -> None:
     with torch.device("meta"):
-        network: Any = create_model("densenet_40_12", compression=0.3)
-    assert network.transition1.conv.conv.out_channels == 50  # 0.3 * 168, of which 24 are the stem's
+        network: Any = create_model("densenet_40_12", compression=0.35)
+    assert network.transition1.conv.conv.out_channels == 58  # 0.35 * 168, of which 24 are the stem's
 
 
 def test_dropout_follows_every_convolution_but_the_first() -> None:

@@ -50,6 +50,10 @@ TIMM = [
     *[(f"resnetv2_{depth}", f"preact_resnet{depth}_timm", 97) for depth in (50, 101, 152)],
     *[(f"resnet{name}", f"resnet{name[:-1]}_{name[-1]}", 97) for name in ("50c", "50d", "101d", "152d")],
     ("seresnet50", "se_resnet50_v15", 97),
+    *[(f"legacy_seresnet{depth}", f"se_resnet{depth}_timm", 97) for depth in (18, 34)],
+    *[(f"legacy_seresnet{depth}", f"se_resnet{depth}_caffe", 97) for depth in (50, 101, 152)],
+    *[(f"legacy_seresnext{name}", f"se_resnext{name}_caffe", 97) for name in ("50_32x4d", "101_32x4d")],
+    ("legacy_senet154", "senet154", 97),
 ]
 KERAS = [
     ("VGG16", "vgg16", 224),
@@ -158,7 +162,8 @@ def test_equal_shapes_are_not_equal_functions() -> None:
 
 
 def test_a_wrong_pair_is_refused_with_the_layers_that_differ() -> None:
-    with pytest.raises(TransferError, match=r"conv4_x\.6\.\S+ \(256, 1024\) has no counterpart; left on the other side: "):
+    refused = r"conv4_x\.6\.\S+ \(256, 1024\) has no counterpart; left on the other side: "
+    with pytest.raises(TransferError, match=refused):
         prepared(Peer("torchvision", "resnet50", "resnet101", 65))
     with pytest.raises(TransferError, match="left over on the other side: layer"):
         prepared(Peer("torchvision", "resnet101", "resnet50_v15", 65))

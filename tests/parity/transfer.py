@@ -58,10 +58,10 @@ def of_torch(network: nn.Module, pictures: Tensor) -> list[Layer]:
 
 def shortcuts_last(layers: list[Layer]) -> list[Layer]:
     """The layers with those of each block's shortcut, which some networks run first, behind the rest of the block."""
-    ordered = list(layers)
+    ordered, names = list(layers), {layer.name for layer in layers}
     for layer in layers:
         shortcut = re.match(r"(.+)\.(?:downsample|shortcut)\b|(.+)_0_(?:conv|bn)$", layer.name)
-        if shortcut:
+        if shortcut and (shortcut[1] or f"{shortcut[2]}_0_conv" in names):
             block = f"{shortcut[1]}." if shortcut[1] else f"{shortcut[2]}_"
             last = max(place for place, other in enumerate(ordered) if other.name.startswith(block))
             ordered.remove(layer)
@@ -96,7 +96,7 @@ def of_keras(network: Any, flattened: dict[str, Map]) -> list[Layer]:
     `flattened` names fully connected layers behind a flattened map (C, h, w), whose inputs Keras orders (h, w, C).
     """
     found: list[Layer] = []
-    for operation in sorted(network.operations, key=_number):
+    for operation in _as_made(network.operations):
         kind = type(operation).__name__
         if kind == "BatchNormalization":
             found.append(_keras_norm(operation))
@@ -112,10 +112,15 @@ def of_keras(network: Any, flattened: dict[str, Map]) -> list[Layer]:
     return shortcuts_last(found)
 
 
-def _number(operation: Any) -> int:
-    """57 of conv2d_57, of which the graph's own order mixes parallel branches."""
-    found = re.fullmatch(r"(?:conv2d|batch_normalization|separable_conv2d)_(\d+)", operation.name)
-    return int(found[1]) if found else -1
+def _as_made(operations: list[Any]) -> list[Any]:
+    """Operations called conv2d_57 in the order of their numbers: the graph's own order mixes parallel branches."""
+    ordered = list(operations)
+    for kind in ("conv2d", "batch_normalization"):
+        numbers = {place: int(found[1] or 0) for place, operation in enumerate(operations)
+                   if (found := re.fullmatch(rf"{kind}(?:_(\d+))?", operation.name))}  # fmt: skip
+        for place, origin in zip(numbers, sorted(numbers, key=numbers.__getitem__), strict=True):
+            ordered[place] = operations[origin]
+    return ordered
 
 
 def _tensor(variable: Any) -> Tensor:

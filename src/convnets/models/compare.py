@@ -80,7 +80,7 @@ def tokens(module: nn.Module) -> Iterator[str]:
     if isinstance(module, nn.Sequential):
         for child in children:
             yield from tokens(child)
-    elif not children:
+    elif not children or hasattr(module, "words"):
         yield layer(module)
     else:
         yield "[" if isinstance(module, Concat) else f"{layer(module)} ["

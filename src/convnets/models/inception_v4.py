@@ -1,14 +1,12 @@
 """Inception-v4, Inception-ResNet-v1 and v2. Szegedy, Ioffe, Vanhoucke, Alemi: Inception-v4, Inception-ResNet and the
 Impact of Residual Connections on Learning, AAAI 2017, arXiv:1602.07261.
 
-Paper map    Fig. 3: stem_v4.   Figs. 4, 5, 6, 9: inception_v4.   Figs. 7, 8: reductions.   Figs. 10 to 19: V1, V2 and
-             inception_resnet.   Fig. 14: stem_v1.   Fig. 20 and Sec. 3.3: residual and its scale.   Table 1: the widths
-             of Reduction-A.
+Paper map    Fig. 3: stem_v4.   Figs. 4, 5, 6, 9: inception_v4.   Fig. 7, Table 1: reduction_a.   Figs. 10 to 19: V1, V2
+             and inception_resnet.   Fig. 14: stem_v1.   Fig. 20, Sec. 3.3: residual and its scale.
 Readings     Fig. 5 prints two 1x7 in a row in its third tower; the second is 7x1. The last step of Fig. 3 and the last
              convolution of Fig. 14 stride without padding, which alone gives 35x35. Figs. 17 and 19 print 1154 and 2048
-             where the reductions before them yield 1152 and 2144. The 1x1 that widens has a bias and, as Sec.
-             3.2 says, no normalisation. Sec. 3.3 scales by 0.1 to 0.3 and does not say where which: 0.2 here. Average
-             poolings are 3x3, and leave their padding out. Dropout keeps 0.8. Weights are those of TF-slim.
+             where the reductions before them yield 1152 and 2144. The 1x1 that widens has a bias and, by Sec. 3.2, no
+             normalisation. Sec. 3.3 scales by 0.1 to 0.3: 0.2 here. Average poolings and weights are those of TF-slim.
 Departures
     1. The figures show no auxiliary classifier; the one of the release is offered.
 """
@@ -26,20 +24,18 @@ from .inception_v3 import Step, auxiliary, conv, pooled, tower, valid
 
 Towers = tuple[tuple[Step, ...], ...]
 Pair = tuple[Size, Size]  # two kernels in their order
-
 # Orders of 7x1 and 1x7 in the stem, 1x7 and 7x1 on 17x17, 1x3 and 3x1 on 8x8, and of the last two side by side
 PRINTED: tuple[Pair, ...] = (((7, 1), (1, 7)), ((1, 7), (7, 1)), ((1, 3), (3, 1)), ((3, 1), (1, 3)))
 
 
-def side_by_side(in_channels: int, towers: Towers) -> Concat:
-    """Towers of convolutions."""
-    return Concat(**{f"tower{number}": tower(in_channels, *steps) for number, steps in enumerate(towers, 1)})
+def side_by_side(in_channels: int, towers: Towers, **others: nn.Module) -> Concat:
+    """Towers of convolutions behind the other branches."""
+    return Concat(**others, **{f"tower{number}": tower(in_channels, *steps) for number, steps in enumerate(towers, 1)})
 
 
 def reduction(in_channels: int, *towers: tuple[Step, ...]) -> Concat:
     """Figs. 7, 8, 12, 13, 18: a pooling and towers that halve the map."""
-    made = {f"tower{number}": tower(in_channels, *steps) for number, steps in enumerate(towers, 1)}
-    return Concat(pool=nn.MaxPool2d(3, 2), **made)
+    return side_by_side(in_channels, towers, pool=nn.MaxPool2d(3, 2))
 
 
 def reduction_a(in_channels: int, k: int, l: int, m: int, n: int) -> Concat:  # noqa: E741, the paper's letters
@@ -73,38 +69,33 @@ def stem_v1(in_channels: int) -> dict[str, nn.Module]:
     }
 
 
-def inception(in_channels: int, project: int, **branches: nn.Module) -> Concat:
-    """A projected pooling and these branches."""
-    return Concat(pool=pooled(in_channels, project), **branches)
-
-
 def inception_a() -> Concat:
     """Fig. 4."""
-    short, long = tower(384, (64, 1), (96, 3)), tower(384, (64, 1), (96, 3), (96, 3))
-    return inception(384, 96, branch1=conv(384, 96, 1), short=short, long=long)
+    towers = ((96, 1),), ((64, 1), (96, 3)), ((64, 1), (96, 3), (96, 3))
+    return side_by_side(384, towers, pool=pooled(384, 96))
 
 
 def inception_b(order: Pair) -> Concat:
     """Fig. 5."""
     first, second = order
-    short = tower(1024, (192, 1), (224, (1, 7)), (256, (7, 1)))
-    long = tower(1024, (192, 1), (192, first), (224, second), (224, first), (256, second))
-    return inception(1024, 128, branch1=conv(1024, 384, 1), short=short, long=long)
+    long = (192, 1), (192, first), (224, second), (224, first), (256, second)
+    towers = ((384, 1),), ((192, 1), (224, (1, 7)), (256, (7, 1))), long
+    return side_by_side(1024, towers, pool=pooled(1024, 128))
 
 
 def inception_c(order: Pair, split: Pair) -> Concat:
     """Fig. 6, whose towers end in a 1x3 and a 3x1 side by side."""
-    ends = [Concat(first=conv(width, 256, one), second=conv(width, 256, two))
-            for width, (one, two) in ((384, ((1, 3), (3, 1))), (512, split))]  # fmt: skip
+    ends = [side_by_side(width, tuple(((256, kernel),) for kernel in kernels))
+            for width, kernels in ((384, ((1, 3), (3, 1))), (512, split))]  # fmt: skip
     short = stack(reduce=conv(1536, 384, 1), split=ends[0])
     long = stack(tower=tower(1536, (384, 1), (448, order[0]), (512, order[1])), split=ends[1])
-    return inception(1536, 256, branch1=conv(1536, 256, 1), short=short, long=long)
+    return Concat(pool=pooled(1536, 256), branch1=conv(1536, 256, 1), short=short, long=long)
 
 
 def head(channels: int, num_classes: int) -> dict[str, nn.Module]:
     """Global pooling, dropout and the classifier."""
-    logits = FullyConnected(channels, num_classes)
-    return {"avgpool": nn.AdaptiveAvgPool2d(1), "dropout": nn.Dropout(0.2), "logits": logits}
+    rows = {"avgpool": nn.AdaptiveAvgPool2d(1), "dropout": nn.Dropout(0.2)}
+    return rows | {"logits": FullyConnected(channels, num_classes)}
 
 
 def inception_v4(orders: tuple[Pair, ...] = PRINTED, *, num_classes: int = 1000, in_channels: int = 3) -> Network:
@@ -124,8 +115,7 @@ def inception_v4(orders: tuple[Pair, ...] = PRINTED, *, num_classes: int = 1000,
 
 def residual(channels: int, towers: Towers, scale: float, after: nn.Module | None = None) -> Residual:
     """Fig. 20: towers, a 1x1 back to all channels that is only scaled, and the sum."""
-    width = sum(steps[-1][0] for steps in towers)
-    up = nn.Conv2d(width, channels, 1)
+    up = nn.Conv2d(sum(steps[-1][0] for steps in towers), channels, 1)
     body = stack(towers=side_by_side(channels, towers), up=up, scale=Scale(scale))
     return Residual(body, nn.Identity(), channels, after=after)
 

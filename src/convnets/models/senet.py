@@ -10,8 +10,7 @@ Readings     The two layers of a unit are 1x1 convolutions with biases, as in th
              units, behind their scale. r is 16 on CIFAR too; no unit is narrower than 1.
 Departures
     1. The paper does not report these combinations of its unit with a parent.
-    2. se_inception_resnet_v2 has the layout of TF-slim's release; the 11.75 billion multiply-adds that the paper prints
-       without units fit neither this nor the network as Szegedy et al. print it.
+    2. se_inception_resnet_v2 has TF-slim's layout; no published one has the paper's 11.75 billion multiply-adds.
 """
 
 from __future__ import annotations
@@ -38,7 +37,8 @@ class SqueezeExcitation(nn.Module):
     def __init__(self, channels: int, reduction: int = 16, squeeze: str = "avg", excitation: str = "sigmoid") -> None:
         super().__init__()
         width = max(channels // reduction, 1)
-        self.words = f"SE {width}"  # for layer tables
+        unusual = [value for value in (squeeze, excitation) if value not in ("avg", "sigmoid")]
+        self.words = " ".join((f"SE {width}", *unusual))  # for layer tables
         self.gate = stack(
             squeeze=choose("squeeze", squeeze, SQUEEZES)(1),
             reduce=nn.Conv2d(channels, width, 1),

@@ -120,7 +120,7 @@ def _results(name: str) -> Iterator[Result]:
         yield Result(VAL, CROP, *README[name], "the authors' repository, README", "trained again, for longer")
     if name == "se_resnet50":
         for setting, top1, top5, where in ABLATIONS:
-            yield Result(VAL, CROP, top1, top5, where, setting)
+            yield Result(VAL, CROP, top1, top5, where, f"{setting}, recipe of Sec. 6")
     for dataset, error in zip(("CIFAR-10 test", "CIFAR-100 test"), TABLES4_5.get(name, ()), strict=False):
         yield Result(dataset, "one view", error, None, f"Table {4 if dataset == 'CIFAR-10 test' else 5} p.7")
 

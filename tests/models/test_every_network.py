@@ -1,0 +1,301 @@
+"""What holds for every network of the catalogue: without numbers for all names, with numbers for the cheapest ones.
+
+`pytest -m whole` does all of it for all names. What only the papers' tables can tell is in test_oracles.py,
+test_wiring.py and test_pieces.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from convnets import create_model, list_models, models, papers
+from convnets.errors import UsageError
+from convnets.models import auxiliary_forms, with_auxiliary
+from tests.networks import on_meta, quick_norms, small, smallest_input
+from tests.wiring import shapes_of
+
+NAMES = list_models()
+
+# One network for each kind of block or row that the cheapest network of its file does not have.
+KINDS = [
+    "alexnet",  # groups, response normalisation
+    "cuda_convnet_11",  # locally connected rows
+    "zf_fast_rcnn",  # normalisation within channels
+    "vgg11",  # fully connected rows, no normalisation
+    "nin_mnist", "googlenet", "bn_inception", "mnist_mlp", "inception_v3", "inception_v3_table1",
+    "inception_v4", "inception_resnet_v1",
+    "resnet20", "resnet20_b", "resnet20_c", "resnet18", "resnet50", "resnet20_split",
+    "preact_resnet110", "preact_resnet110_one_layer", "preact_resnet164", "preact_resnet110_projection",
+    "resnet110_bn_after_addition", "resnet110_relu_before_addition", "resnet110_relu_only_pre_activation",
+    "resnet110_exclusive_gating_shortcut", "resnet110_dropout_shortcut", "preact_resnet50",
+    "sd_resnet110", "wrn_40_1", "wrn_40_2_b_1_3_1", "wrn_50_2",
+    "densenet_40_12", "densenet_bc_100_12", "densenet121",
+    "xception", "xception_non_residual", "xception_intermediate_relu",
+    "resnext29_2x64d", "plainnext50_32x4d",
+    "se_resnet20", "se_resnet50", "se_preact_resnet110", "se_googlenet", "se_vgg16_bn",
+    "resnet50_v15", "resnet50_d",
+]  # fmt: skip
+
+
+def chosen() -> list[str]:
+    """The cheapest network of every model file, and those of KINDS."""
+    cheapest: dict[tuple[str, bool], papers.Entry] = {}
+    for entry in map(papers.find, NAMES):
+        other = cheapest.setdefault((entry.family, entry.peer), entry)
+        if cost(entry) < cost(other):
+            cheapest[entry.family, entry.peer] = entry
+    return list(dict.fromkeys([*(entry.name for entry in cheapest.values()), *KINDS]))
+
+
+def cost(entry: papers.Entry) -> int:
+    return entry.parameters + entry.multiply_adds
+
+
+FEW = chosen()
+SOME = [pytest.param(name, marks=[] if name in FEW else pytest.mark.whole) for name in NAMES]
+
+
+def test_the_few_are_in_the_catalogue() -> None:
+    assert set(FEW) <= set(NAMES)
+    assert {(entry.family, entry.peer) for entry in map(papers.find, FEW)} == {
+        (entry.family, entry.peer) for entry in map(papers.find, NAMES)
+    }
+
+
+# ---- without numbers
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sizes_and_costs_are_the_records(name: str) -> None:
+    entry, network = papers.find(name), on_meta(name)
+    assert (network.name, network.overrides, network.in_channels) == (name, {}, entry.input[0])
+    assert (network.num_classes, network.input_size) in ((entry.classes, entry.input[1]), (entry.classes, None))
+    shapes = shapes_of(network, entry.input)
+    assert shapes[network] == (entry.input, (entry.classes,))
+    assert sum(values.numel() for values in network.parameters()) == entry.parameters
+    assert sum(multiply_adds(module, shapes) for module in network.modules()) == entry.multiply_adds
+
+
+def multiply_adds(module: nn.Module, shapes: Any) -> int:
+    """Each weight is used once at each place of the output; locally connected ones at their own place only."""
+    if isinstance(module, nn.Conv2d):
+        _, (_, height, width) = shapes[module]
+        return module.weight.numel() * height * width
+    if isinstance(module, nn.Linear) or type(module).__name__ == "LocallyConnected":
+        return int(module.get_parameter("weight").numel())
+    return 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_taps_and_head(name: str) -> None:
+    entry, network = papers.find(name), on_meta(name)
+    names = [row for row, _ in network.named_children()]
+    pictures = torch.empty(2, *entry.input, device="meta")
+    with quick_norms(network):
+        taps = network.taps(pictures, names)
+        features = taps[names[names.index(network.head) - 1]] if network.head != names[0] else pictures
+        if len(names) < 20:
+            assert network.forward_features(pictures).shape == features.shape
+        vector = network.forward_head(features, pre_logits=True)
+        logits = network.forward_head(features)
+    assert list(taps) == names
+    assert vector.shape == (2, network.num_features)
+    assert logits.shape == (2, entry.classes)
+    assert taps[names[-1]].flatten(1).shape == logits.shape
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_classes_and_channels(name: str) -> None:
+    entry, network = papers.find(name), on_meta(name)
+    channels = entry.input[0] + 1
+    with torch.device("meta"):
+        other = create_model(name, num_classes=7, in_channels=channels)
+    assert other.overrides == {"num_classes": 7, "in_channels": channels}
+    assert (other.num_classes, other.in_channels) == (7, channels)
+    ours, theirs = network.state_dict(), other.state_dict()
+    assert list(ours) == list(theirs)
+    rows = {key.partition(".")[0] for key in ours if ours[key].shape != theirs[key].shape}
+    first = next(row for row, module in network.named_children() if list(module.parameters()))
+    assert first in rows
+    assert rows <= {first, last_row_with_weights(network)}
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        other.load_state_dict(ours)
+    other.load_state_dict(dict.fromkeys(theirs) | theirs)
+    other.reset_classifier(entry.classes)
+    assert other.num_classes == entry.classes
+    assert set(other.state_dict()) == set(ours)
+
+
+def last_row_with_weights(network: nn.Module) -> str:
+    return [row for row, module in network.named_children() if list(module.parameters())][-1]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if auxiliary_forms(name)])
+def test_auxiliary_classifiers(name: str) -> None:
+    entry = papers.find(name)
+    for form in auxiliary_forms(name):
+        with torch.device("meta"):
+            wrapper = with_auxiliary(on_meta(name), form)
+        for training in (True, False):
+            wrapper.heads.train(training)
+            with quick_norms(wrapper):
+                logits, auxiliary = wrapper(torch.empty(2, *entry.input, device="meta"))
+            assert type(auxiliary) is tuple
+            assert len(auxiliary) == len(wrapper.heads) > 0
+            assert all(values.shape == (2, entry.classes) for values in (logits, *auxiliary))
+
+
+def axes_to_try() -> list[Any]:
+    """One network per model file and axis, with every other value that the axis can be asked for."""
+    seen: set[tuple[str, bool, str]] = set()
+    found = []
+    for entry in sorted(map(papers.find, NAMES), key=cost):
+        for axis, default in models.axes(entry.name).items():
+            if (entry.family, entry.peer, axis) not in seen and isinstance(default, bool | str):
+                seen.add((entry.family, entry.peer, axis))
+                found.append(pytest.param(entry.name, axis, id=f"{entry.name}-{axis}"))
+    return found
+
+
+@pytest.mark.parametrize(("name", "axis"), axes_to_try())
+def test_every_value_of_an_axis_makes_a_network(name: str, axis: str) -> None:
+    default = models.axes(name)[axis]
+    values: list[Any] = [not default]
+    if isinstance(default, str):
+        with torch.device("meta"), pytest.raises(UsageError) as caught:
+            create_model(name, **{axis: "?"})
+        said = re.search(rf"{axis}='\?' is unknown; valid values: (.*)", str(caught.value))
+        assert said, str(caught.value)
+        values = [value for value in said[1].split(", ") if value != default]
+        assert len(values) + 1 == len(said[1].split(", "))
+    for value in values:
+        network = on_meta(name, **{axis: value})
+        assert network.overrides == {axis: value}
+        assert str(network) != str(on_meta(name)) or axis == "init"
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_the_smallest_picture(name: str) -> None:
+    """One that is a pixel smaller is refused, naming the row; one of that size is taken."""
+    network, (smallest, row) = on_meta(name), smallest_input(name)
+    rows = [row for row, _ in network.named_children()]
+    if smallest == 1:
+        assert network.input_size is None
+        return
+    assert row in rows
+    with quick_norms(network), pytest.raises(UsageError) as caught:
+        network.check_input(smallest - 1, smallest - 1)
+    refused = re.search(r"too small for row (\w+); the minimum is (\d+)x\2", str(caught.value))
+    assert refused, str(caught.value)
+    assert refused[1] in rows
+    assert int(refused[2]) == smallest
+    with torch.device("meta"):
+        taken = create_model(name, input_size=smallest) if network.input_size else copy.copy(network)
+    with quick_norms(taken):
+        taken.check_input(smallest, smallest)
+    if network.input_size:
+        with pytest.raises(UsageError, match=rf"input_size={smallest - 1} is too small for row {refused[1]}"):
+            on_meta(name, input_size=smallest - 1)
+
+
+# ---- with numbers
+
+
+def pictures(count: int, shape: tuple[int, ...], seed: int = 0) -> Tensor:
+    return torch.randn(count, *shape, generator=torch.Generator().manual_seed(seed))
+
+
+def settle(network: nn.Module, batch: Tensor) -> None:
+    """Gives batch normalisations the statistics of this batch, and leaves the network in eval mode."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.momentum = 1.0
+    whole_depth(network)
+    with torch.no_grad():
+        network.train()(batch)
+    network.eval()
+
+
+def whole_depth(network: nn.Module) -> None:
+    """No block is dropped."""
+    for module in network.modules():
+        if hasattr(module, "survival"):
+            module.survival = 1.0
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_it_computes(name: str) -> None:
+    """One seed makes one network; state dicts carry it over; pictures do not depend on each other; it can be exported."""
+    torch.manual_seed(3)
+    network, shape = small(name, num_classes=5)
+    torch.manual_seed(3)
+    again, _ = small(name, num_classes=5)
+    assert all(torch.equal(one, other) for one, other in pairs(network, again))
+    batch = pictures(4, shape)
+    settle(network, batch)
+    with torch.no_grad():
+        logits = network(batch)
+        assert logits.shape == (4, 5)
+        assert logits.isfinite().all()
+        assert not torch.equal(logits[0], logits[1])
+        assert close(network(batch[2:3]), logits[2:3])
+        again.load_state_dict(network.state_dict())
+        whole_depth(again)
+        assert torch.equal(again.eval()(batch), logits)
+        exported = torch.export.export(network, (batch[:1],))
+        assert close(exported.module()(batch[:1]), network(batch[:1]))
+
+
+def pairs(network: nn.Module, other: nn.Module) -> list[tuple[Tensor, Tensor]]:
+    ours, theirs = network.state_dict(), other.state_dict()
+    assert list(ours) == list(theirs)
+    return [(ours[key], theirs[key]) for key in ours]
+
+
+def close(ours: Tensor, expected: Tensor) -> bool:
+    return bool((ours - expected).abs().max() <= 1e-4 * expected.abs().max())
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_it_learns(name: str) -> None:
+    """The loss of a batch goes down, and every parameter has a part in it."""
+    torch.manual_seed(0)
+    network, shape = small(name, num_classes=5)
+    batch, labels = pictures(4, shape), torch.arange(4)
+    first = loss_of(network, batch, labels).item()
+    for _ in range(4):
+        step(network, loss_of(network, batch, labels))
+    assert loss_of(network, batch, labels).item() < first
+    whole_depth(network)
+    for parent in list(network.modules()):  # no unit is dead
+        for child, module in list(parent.named_children()):
+            if isinstance(module, nn.ReLU):
+                setattr(parent, child, nn.LeakyReLU(0.3))
+    network.zero_grad()
+    loss_of(network, batch, labels).backward()
+    without = [key for key, values in network.named_parameters() if values.grad is None or not values.grad.any()]
+    assert not without
+
+
+def loss_of(network: nn.Module, batch: Tensor, labels: Tensor) -> Tensor:
+    """The loss in training mode, always with the same dropped units and blocks."""
+    torch.manual_seed(1)
+    return cross_entropy(network.train()(batch), labels)
+
+
+def step(network: nn.Module, loss: Tensor) -> None:
+    """Down the slope, as far as would take a tenth off the loss if the slope stayed as it is."""
+    network.zero_grad()
+    loss.backward()
+    slopes = [values for values in network.parameters() if values.grad is not None]
+    length = sum(float(values.grad.square().sum()) for values in slopes if values.grad is not None)
+    with torch.no_grad():
+        for values in slopes:
+            values -= 0.1 * loss.item() / length * values.grad
