@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from convnets import create_model, models
+from convnets import create_model, models, papers
 from convnets.errors import UsageError
 from convnets.network import Network
 
@@ -29,7 +29,7 @@ def _on_meta(name: str, values: tuple[tuple[str, Any], ...]) -> Network:
 
 @contextmanager
 def quick_norms(network: nn.Module) -> Iterator[None]:
-    """Batch normalisations that do nothing: they keep the shape, and cost most of the time of a pass without numbers."""
+    """Batch normalisations do nothing: they keep the shape, and take most of the time of a pass without numbers."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
     for norm in norms:
         norm.forward = nn.Identity.forward.__get__(norm)  # type: ignore[method-assign]
@@ -48,21 +48,19 @@ def smallest_input(name: str) -> tuple[int, str]:
         with quick_norms(network):
             network.check_input(1, 1)
     except UsageError as error:
-        found = re.fullmatch(
-            rf"{name}: a 1x1 picture is too small for row (\w+); the minimum is (\d+)x\2(?: \(it is made for .*\))?",
-            str(error),
-        )
-        assert found, str(error)
-        return int(found[2]), found[1]
+        refused = re.search(r"too small for row (\w+); the minimum is (\d+)x\2\b", str(error))
+        if refused:
+            return int(refused[2]), refused[1]
+        assert str(error).endswith("create the network with input_size=SIDE (at least 1)"), str(error)
     return 1, ""
 
 
-def small(name: str, side: int = 16, **values: Any) -> tuple[Any, tuple[int, int, int]]:
-    """The network with numbers, and a small picture that it takes: of its smallest side, or of `side` if that is more.
+def small(name: str, **values: Any) -> tuple[Any, tuple[int, int, int]]:
+    """The network with numbers, and a small picture that it takes: a quarter of its own side, or more if it needs it.
 
-    Below 16 pixels most networks would normalise single places.
+    Then most networks still end in maps of 2x2 places, which batch normalisation can tell apart.
     """
-    side = max(smallest_input(name)[0], side)
+    side = max(smallest_input(name)[0], papers.find(name).input[1] // 4)
     if "input_size" in models.axes(name):
         values["input_size"] = side
     network = create_model(name, **values)

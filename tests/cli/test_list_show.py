@@ -81,7 +81,7 @@ class TestList:
         assert values[0]["multiply_adds"] == 4089184256
 
     def test_no_match_is_an_error(self) -> None:
-        assert isinstance(run(list_verb, "lenet").exception, UsageError)
+        assert isinstance(run(list_verb, "mobilenet").exception, UsageError)
 
     def test_torch_is_not_imported(self) -> None:
         code = (
@@ -114,10 +114,10 @@ class TestShow:
         assert "Table 3" not in run(show_verb, "resnet34", "--set", "shortcut=C").output
 
     def test_departures_of_the_network_only(self) -> None:
-        lines = lines_of(run(show_verb, "resnet50_v15"))
-        assert "1." in lines
-        assert "2." not in lines
-        assert lines["multiply-adds"].endswith("✗")
+        lines = lines_of(run(show_verb, "resnet50_keras"))
+        assert "1." not in lines
+        assert "2." in lines
+        assert lines_of(run(show_verb, "resnet34_c"))["multiply-adds"].endswith("✗")
 
     def test_json_has_exactly_the_promised_keys(self) -> None:
         shown = json.loads(run(show_verb, "vgg16", "--json").output)

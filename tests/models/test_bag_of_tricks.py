@@ -68,6 +68,8 @@ def test_zero_gamma_makes_a_fresh_block_its_shortcut(name: str) -> None:
         with torch.no_grad():
             shortcut = block.get_submodule("shortcut")(x).clamp(min=0)
             assert torch.equal(block(x), shortcut) == zero_gamma
+        gammas = [norm.weight for norm in block.get_submodule("body").modules() if isinstance(norm, nn.BatchNorm2d)]
+        assert [bool(gamma.any()) for gamma in gammas] == [True] * (len(gammas) - 1) + [not zero_gamma]
 
 
 def test_departure_1_the_other_depths_are_the_papers_blocks() -> None:

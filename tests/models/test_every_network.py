@@ -24,24 +24,13 @@ from tests.wiring import shapes_of
 NAMES = list_models()
 
 # One network for each kind of block or row that the cheapest network of its file does not have.
-KINDS = [
-    "alexnet",  # groups, response normalisation
-    "cuda_convnet_11",  # locally connected rows
-    "zf_fast_rcnn",  # normalisation within channels
-    "vgg11",  # fully connected rows, no normalisation
-    "nin_mnist", "googlenet", "bn_inception", "mnist_mlp", "inception_v3", "inception_v3_table1",
-    "inception_v4", "inception_resnet_v1",
-    "resnet20", "resnet20_b", "resnet20_c", "resnet18", "resnet50", "resnet20_split",
-    "preact_resnet110", "preact_resnet110_one_layer", "preact_resnet164", "preact_resnet110_projection",
-    "resnet110_bn_after_addition", "resnet110_relu_before_addition", "resnet110_relu_only_pre_activation",
-    "resnet110_exclusive_gating_shortcut", "resnet110_dropout_shortcut", "preact_resnet50",
-    "sd_resnet110", "wrn_40_1", "wrn_40_2_b_1_3_1", "wrn_50_2",
-    "densenet_40_12", "densenet_bc_100_12", "densenet121",
-    "xception", "xception_non_residual", "xception_intermediate_relu",
-    "resnext29_2x64d", "plainnext50_32x4d",
-    "se_resnet20", "se_resnet50", "se_preact_resnet110", "se_googlenet", "se_vgg16_bn",
-    "resnet50_v15", "resnet50_d",
-]  # fmt: skip
+KINDS = (
+    "alexnet", "zf_fast_rcnn", "bn_inception", "inception_v4", "resnet20", "resnet20_b", "resnet50", "preact_resnet110",
+    "preact_resnet110_one_layer", "resnet110_bn_after_addition", "resnet110_relu_before_addition",
+    "resnet110_relu_only_pre_activation", "resnet110_exclusive_gating", "resnet110_dropout_shortcut", "preact_resnet50",
+    "preact_resnet50_keras", "wrn_40_2_b_1_3_1", "densenet_bc_100_12", "xception", "xception_intermediate_relu",
+    "plainnext50_32x4d", "se_preact_resnet164", "se_resnet50", "se_googlenet", "se_vgg16_bn",
+)  # fmt: skip
 
 
 def chosen() -> list[str]:
@@ -208,19 +197,50 @@ def test_the_smallest_picture(name: str) -> None:
 # ---- with numbers
 
 
-def pictures(count: int, shape: tuple[int, ...], seed: int = 0) -> Tensor:
-    return torch.randn(count, *shape, generator=torch.Generator().manual_seed(seed))
-
-
-def settle(network: nn.Module, batch: Tensor) -> None:
-    """Gives batch normalisations the statistics of this batch, and leaves the network in eval mode."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.momentum = 1.0
+@pytest.mark.parametrize("name", SOME)
+def test_with_numbers(name: str) -> None:
+    """One seed makes one network; a state dict carries it over; it can be exported; all of it learns."""
+    torch.manual_seed(3)
+    network, shape = small(name, num_classes=5)
+    torch.manual_seed(3)
+    again, _ = small(name, num_classes=5)
+    ours, theirs = network.state_dict(), again.state_dict()
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    batch = pictures(4, shape)
+    logits = settled(again, batch)
+    network.load_state_dict(again.state_dict())
     whole_depth(network)
     with torch.no_grad():
+        assert torch.equal(network.eval()(batch), logits)
+        check_eval(network, batch, logits)
+    del again
+    check_learning(network, batch)
+
+
+def pictures(count: int, shape: tuple[int, ...]) -> Tensor:
+    """Noise of a colour and contrast of its own in each."""
+    generator = torch.Generator().manual_seed(0)
+    noise, colour = (torch.randn(count, *size, generator=generator) for size in (shape, (shape[0], 1, 1)))
+    return noise * torch.linspace(0.5, 2, count).view(-1, 1, 1, 1) + colour
+
+
+def settled(network: nn.Module, batch: Tensor) -> Tensor:
+    """The logits in eval mode, after batch normalisations have taken over the statistics of this batch.
+
+    Small pictures leave some channels with one value everywhere, which would be divided by almost nothing.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    whole_depth(network)
+    with torch.no_grad():
+        for norm in norms:
+            norm.momentum = 1.0
         network.train()(batch)
-    network.eval()
+        for norm in norms:
+            assert norm.running_var is not None
+            norm.running_var.clamp_(min=0.05 * float(norm.running_var.mean()))
+        logits: Tensor = network.eval()(batch)
+    return logits
 
 
 def whole_depth(network: nn.Module) -> None:
@@ -230,72 +250,44 @@ def whole_depth(network: nn.Module) -> None:
             module.survival = 1.0
 
 
-@pytest.mark.parametrize("name", SOME)
-def test_it_computes(name: str) -> None:
-    """One seed makes one network; state dicts carry it over; pictures do not depend on each other; it can be exported."""
-    torch.manual_seed(3)
-    network, shape = small(name, num_classes=5)
-    torch.manual_seed(3)
-    again, _ = small(name, num_classes=5)
-    assert all(torch.equal(one, other) for one, other in pairs(network, again))
-    batch = pictures(4, shape)
-    settle(network, batch)
-    with torch.no_grad():
-        logits = network(batch)
-        assert logits.shape == (4, 5)
-        assert logits.isfinite().all()
-        assert not torch.equal(logits[0], logits[1])
-        assert close(network(batch[2:3]), logits[2:3])
-        again.load_state_dict(network.state_dict())
-        whole_depth(again)
-        assert torch.equal(again.eval()(batch), logits)
-        exported = torch.export.export(network, (batch[:1],))
-        assert close(exported.module()(batch[:1]), network(batch[:1]))
+def check_eval(network: nn.Module, batch: Tensor, logits: Tensor) -> None:
+    """Pictures do not depend on each other, and an exported network gives the same."""
+    assert logits.shape == (4, 5)
+    assert logits.isfinite().all()
+    one, spread = network(batch[2:3]), logits.std(0).max()
+    assert spread > 0
+    assert (one - logits[2:3]).abs().max() < 0.01 * spread
+    exported = torch.export.export(network, (batch[2:3],))
+    assert torch.allclose(exported.module()(batch[2:3]), one, rtol=1e-4, atol=1e-4 * float(spread))
 
 
-def pairs(network: nn.Module, other: nn.Module) -> list[tuple[Tensor, Tensor]]:
-    ours, theirs = network.state_dict(), other.state_dict()
-    assert list(ours) == list(theirs)
-    return [(ours[key], theirs[key]) for key in ours]
-
-
-def close(ours: Tensor, expected: Tensor) -> bool:
-    return bool((ours - expected).abs().max() <= 1e-4 * expected.abs().max())
-
-
-@pytest.mark.parametrize("name", SOME)
-def test_it_learns(name: str) -> None:
+def check_learning(network: nn.Module, batch: Tensor) -> None:
     """The loss of a batch goes down, and every parameter has a part in it."""
-    torch.manual_seed(0)
-    network, shape = small(name, num_classes=5)
-    batch, labels = pictures(4, shape), torch.arange(4)
-    first = loss_of(network, batch, labels).item()
+    first = loss_of(network, batch).item()
     for _ in range(4):
-        step(network, loss_of(network, batch, labels))
-    assert loss_of(network, batch, labels).item() < first
-    whole_depth(network)
-    for parent in list(network.modules()):  # no unit is dead
+        step(network, loss_of(network, batch))
+    assert loss_of(network, batch).item() < first
+    for parent in list(network.modules()):  # so that no unit is dead
         for child, module in list(parent.named_children()):
             if isinstance(module, nn.ReLU):
                 setattr(parent, child, nn.LeakyReLU(0.3))
     network.zero_grad()
-    loss_of(network, batch, labels).backward()
+    loss_of(network, batch).backward()
     without = [key for key, values in network.named_parameters() if values.grad is None or not values.grad.any()]
     assert not without
 
 
-def loss_of(network: nn.Module, batch: Tensor, labels: Tensor) -> Tensor:
-    """The loss in training mode, always with the same dropped units and blocks."""
+def loss_of(network: nn.Module, batch: Tensor) -> Tensor:
+    """The loss in training mode, always with the same dropped units."""
     torch.manual_seed(1)
-    return cross_entropy(network.train()(batch), labels)
+    return cross_entropy(network.train()(batch), torch.arange(len(batch)))
 
 
 def step(network: nn.Module, loss: Tensor) -> None:
-    """Down the slope, as far as would take a tenth off the loss if the slope stayed as it is."""
+    """Down the slope, each tensor by 1/500 of its length: depth and batches of a few places make slopes very unlike."""
     network.zero_grad()
     loss.backward()
-    slopes = [values for values in network.parameters() if values.grad is not None]
-    length = sum(float(values.grad.square().sum()) for values in slopes if values.grad is not None)
     with torch.no_grad():
-        for values in slopes:
-            values -= 0.1 * loss.item() / length * values.grad
+        for values in network.parameters():
+            assert values.grad is not None
+            values -= 0.002 * max(float(values.norm()), 0.01) / (float(values.grad.norm()) + 1e-30) * values.grad

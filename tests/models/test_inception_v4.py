@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from convnets import create_model, describe
 from convnets.errors import UsageError
@@ -76,6 +76,7 @@ def test_only_what_is_added_is_not_normalised(name: str) -> None:
 
 def test_the_scale_is_set_in_every_block() -> None:
     for name in RESIDUAL[:2]:
+        assert [part.factor for part in of(meta(name), Scale)] == [0.1] * 20  # Fig. 20: "typically around 0.1"
         assert [part.factor for part in of(meta(name, scale=0.3), Scale)] == [0.3] * 20
     for name in ("inception_v4", "inception_resnet_v2_slim"):  # where nothing varies
         with pytest.raises(UsageError, match="has no axis 'scale'"):
@@ -192,15 +193,42 @@ def test_departure_3_of_the_peers_the_released_inception_resnet_v2() -> None:
         assert towers[0] == towers[1]  # the towers are the paper's
 
 
-def test_convolutions_of_inception_v4_begin_with_truncated_he_weights() -> None:
-    rule, conv = meta("inception_v4").initialise, nn.Conv2d(64, 256, 3)
+def test_towers_of_the_residual_blocks() -> None:
+    """Figs. 10, 11, 13, 16, 17 and 19: the flat window before the tall one."""
+    for name in RESIDUAL[:2]:
+        rows = [list(row.children()) for row in meta(name) if isinstance(row, nn.Sequential)]
+        found = [windows(row[-1].body.get_submodule("towers")) for row in rows if isinstance(row[-1], Residual)]
+        one = (1, 1)
+        assert found == [
+            [one, one, (3, 3), one, (3, 3), (3, 3)], [one, one, (1, 7), (7, 1)], [one, one, (1, 3), (3, 1)],
+        ]  # fmt: skip
+
+
+def drawn(name: str, layer: Any) -> Tensor:
+    """The weights that the network's rule draws for such a layer."""
     torch.manual_seed(0)
-    rule("stem_conv2.conv", conv)
-    std = (2 / 576) ** 0.5
-    assert conv.weight.std().item() == pytest.approx(std, rel=0.01)
-    assert conv.weight.abs().max().item() <= 2 * (1.3 * 2 / 576) ** 0.5  # TF-slim draws again beyond two deviations
-    assert conv.bias is not None
-    assert not conv.bias.any()
+    meta(name).initialise("row.conv", layer)
+    assert not layer.bias.any()
+    weight: Tensor = layer.weight.detach()
+    return weight
+
+
+def test_initialisation_of_inception_v4() -> None:
+    """TF-slim: He's for convolutions, drawn again beyond two deviations; its default, Glorot's, for what is linear."""
+    weight, std = drawn("inception_v4", nn.Conv2d(64, 256, 3)), (2 / 576) ** 0.5
+    assert weight.std().item() == pytest.approx(std, rel=0.01)
+    assert 2.2 * std < weight.abs().max().item() <= 2 * 1.3**0.5 * std
+    linear = drawn("inception_v4", nn.Linear(768, 500))
+    assert linear.abs().max().item() == pytest.approx((6 / (768 + 500)) ** 0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", RESIDUAL)
+def test_initialisation_of_the_residual_networks(name: str) -> None:
+    """TF-slim's settings for them name no rule, so its default holds: Glorot's uniform distribution."""
+    for layer, fans in ((nn.Conv2d(64, 256, 3), 9 * (64 + 256)), (nn.Linear(768, 500), 768 + 500)):
+        weight, limit = drawn(name, layer), (6 / fans) ** 0.5
+        assert weight.abs().max().item() == pytest.approx(limit, rel=1e-3)
+        assert weight.std().item() == pytest.approx(limit / 3**0.5, rel=0.01)
 
 
 def test_reduction_a_has_the_widths_of_table_1() -> None:

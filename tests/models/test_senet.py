@@ -293,7 +293,8 @@ def test_peers_departures_2_and_3() -> None:
     [
         ({}, "3 x [1x1 64, 3x3 64, 1x1 256, SE 16]; first 1x1 shortcut"),
         ({"placement": "3x3", "squeeze": "max"}, "3 x [1x1 64, 3x3 64, SE 4 max, 1x1 256]; first 1x1 shortcut"),
-        ({"placement": "post", "excitation": "tanh"}, "3 x [1x1 64, 3x3 64, 1x1 256, sum, SE 16 tanh]; first 1x1 shortcut"),
+        ({"placement": "post"}, "3 x [1x1 64, 3x3 64, 1x1 256, sum, SE 16]; first 1x1 shortcut"),
+        ({"excitation": "tanh"}, "3 x [1x1 64, 3x3 64, 1x1 256, SE 16 tanh]; first 1x1 shortcut"),
         ({"placement": "identity"}, "3 x [1x1 64, 3x3 64, 1x1 256], each with SE shortcut; first 1x1 and SE shortcut"),
     ],
 )  # fmt: skip

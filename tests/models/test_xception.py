@@ -139,7 +139,7 @@ def test_the_networks_of_jft() -> None:
     for row in (full.fc1, full.fc2):
         assert [type(part) for part in row.children()][1:] == [nn.ReLU]
         assert row.linear.bias is not None
-    assert (bare.dropout.p, network.dropout.p) == (0, 0.5)  # Sec. 4.3
+    assert (bare.dropout.p, full.dropout.p, network.dropout.p) == (0, 0, 0.5)  # Sec. 4.3
     for other in (bare, full):
         rows = list(dict(network.named_children()))
         assert all(str(getattr(other, row)) == str(getattr(network, row)) for row in rows[: rows.index("dropout")])

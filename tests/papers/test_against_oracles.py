@@ -32,14 +32,14 @@ def scalars(value: Any) -> Iterator[str]:
 
 @cache
 def lines(family: str, *sections: str) -> list[Line]:
-    """The entries of these sections of an oracle; accuracies count as errors too."""
+    """The entries of these sections of an oracle; accuracies count as errors too, in per cent or as fractions."""
     found = []
     for section in sections:
         part = oracle(family).get(section, [])
         for entry in part if isinstance(part, list) else [part]:
             text = " ".join(scalars(entry))
             numbers = {float(number) for number in NUMBER.findall(text)}
-            found.append((numbers | {round(100 - number, 4) for number in numbers}, text))
+            found.append((numbers | {round(100 - number * scale, 4) for number in numbers for scale in (1, 100)}, text))
     return found
 
 

@@ -44,7 +44,8 @@ ceil_pool = partial(nn.MaxPool2d, 3, 2, ceil_mode=True)
 def caffe_xavier(name: str, module: nn.Module) -> None:
     """Xavier weights; biases 0.2, those of the classifiers 0."""
     fill(XAVIER, name, module)
-    if isinstance(module, nn.Conv2d | nn.Linear) and name.rpartition(".")[2] not in ("fc", "fc2"):
+    biased = isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None
+    if biased and name.rpartition(".")[2] not in ("fc", "fc2"):
         nn.init.constant_(module.bias, 0.2)  # type: ignore[arg-type]
 
 

@@ -111,6 +111,8 @@ def operation(module: nn.Module) -> str:
     if isinstance(module, nn.Sequential):
         blocks = [part for part in module if hasattr(part, "body")]
         return _blocks(blocks) if blocks else _folded(filter(None, map(operation, module)))
+    if hasattr(module, "body") and not isinstance(module, nn.Sequential):
+        return _blocks([module])
     if isinstance(module, Concat):
         branches = [", ".join(map(_short, _leaves(branch))) or "input" for branch in module.children()]
         return f"[{' | '.join(branches)}]"
@@ -167,13 +169,16 @@ def _body(block: Any, *, strides: bool) -> str:
 
 def _convs(module: nn.Module, strides: bool) -> list[str]:
     """Its convolutions; equal paths side by side are said once: `32 x (1x1 4, 3x3 4)`."""
-    if isinstance(module, nn.Conv2d):
+    if isinstance(module, nn.Conv2d | nn.MaxPool2d):
         return [_short(module, stride=strides)]
     if hasattr(module, "words"):
         return [str(module.words)]
     parts = [_convs(child, strides) for child in module.children()]
-    if isinstance(module, Concat | nn.ModuleList) and len(parts) > 1 and all(part == parts[0] for part in parts):
-        return [f"{len(parts)} x ({', '.join(parts[0])})"]
+    if isinstance(module, Concat | nn.ModuleList) and len(parts) > 1:
+        if all(part == parts[0] for part in parts):
+            return [f"{len(parts)} x ({', '.join(parts[0])})"]
+        if isinstance(module, Concat):
+            return [f"({' | '.join(map(', '.join, parts))})"]
     return [text for part in parts for text in part]
 
 

@@ -1,7 +1,7 @@
 """Xception. Chollet: Xception: Deep Learning with Depthwise Separable Convolutions, CVPR 2017, arXiv:1610.02357.
 
 Paper map    Fig. 5: entry, middle, xception.   Fig. 9: xception_non_residual.   Fig. 10: `intermediate`, an activation
-             between depthwise and pointwise.   Sec. 4.5.1: xception_jft and xception_jft_fc.
+             between depthwise and pointwise.   Secs. 4.3, 4.5.1: xception_jft and xception_jft_fc, without dropout.
 Readings     Where the paper is silent the author's own code in Keras speaks: poolings pad as TensorFlow does, epsilon
              0.001, Glorot's weights. Batch normalisation follows the pointwise convolution, and no activation stands
              between the two (the title of Sec. 4.7 says "after pointwise", its text "between"). The two fully connected
@@ -124,5 +124,5 @@ VARIANTS: dict[str, Any] = {
     "xception_intermediate_elu": partial(xception, intermediate="elu"),
     "xception_non_residual": partial(xception, alone),
     "xception_jft": partial(xception, dropout=0.0, num_classes=17000),
-    "xception_jft_fc": partial(xception, residual, (4096, 4096), num_classes=17000),
+    "xception_jft_fc": partial(xception, residual, (4096, 4096), dropout=0.0, num_classes=17000),
 }

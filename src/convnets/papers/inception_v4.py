@@ -17,10 +17,13 @@ COMMON: dict[str, Any] = {
 }  # fmt: skip
 
 
+VAL, ENSEMBLE = "ImageNet val", "1 Inception-v4 and 3 Inception-ResNet-v2"
+
+
 def _results(*pairs: tuple[float, float]) -> tuple[Result, ...]:
     """Top-1 and top-5 of one crop, 12 crops and 144 crops."""
-    places = (("ImageNet val, non-blacklisted", "1 crop", "Table 2 p.10"), ("ImageNet val", "12 crops", "Table 3 p.11"),
-              ("ImageNet val", "144 crops", "Table 4 p.11"))  # fmt: skip
+    places = ((f"{VAL}, non-blacklisted", "1 crop", "Table 2 p.10"), (VAL, "12 crops", "Table 3 p.11"),
+              (VAL, "144 crops", "Table 4 p.11"))  # fmt: skip
     lines = zip(places, pairs, strict=True)
     return tuple(Result(data, protocol, *pair, where) for (data, protocol, where), pair in lines)
 
@@ -47,23 +50,28 @@ def _rows(outputs: dict[str, str], where: str) -> dict[str, Printed]:
     return {row: Printed("output", output, where) for row, output in outputs.items()}
 
 
+def _classes(where: str) -> dict[str, Printed]:
+    return {"logits": Printed("neurons", 1000, where)}
+
+
 NETWORKS = {
     entry.name: entry
     for entry in (
-        Entry("inception_v4", **COMMON, parameters=42679816, multiply_adds=12253974624, departures=(1,),
-              rows=_rows(STEM, "Fig. 3") | _rows(V4, "Fig. 9"), aliases=("inceptionv4",),
+        Entry("inception_v4", **COMMON, parameters=42679816, multiply_adds=12253974624, departures=(1, 2),
+              rows=_rows(STEM, "Fig. 3") | _rows(V4, "Fig. 9") | _classes("Fig. 9"), aliases=("inceptionv4",),
               results=_results((20.0, 5.0), (18.7, 4.2), (17.7, 3.8))),
         Entry("inception_resnet_v1", **COMMON, parameters=22756328, multiply_adds=6206361696,
-              rows=_rows(STEM_V1, "Fig. 14") | _rows(RESNET_V1, "Fig. 15"),
+              rows=_rows(STEM_V1, "Fig. 14") | _rows(RESNET_V1, "Fig. 15") | _classes("Fig. 15"),
               results=_results((21.3, 5.5), (19.8, 4.6), (18.8, 4.3))),
-        Entry("inception_resnet_v2", **COMMON, parameters=32433928, multiply_adds=9257953632,
+        Entry("inception_resnet_v2", **COMMON, parameters=32433928, multiply_adds=9257953632, departures=(3,),
               rows=_rows(STEM, "Fig. 3") | {
                   "inception_resnet_a": Printed("channels", 384, "Fig. 16"),
                   "inception_resnet_b": Printed("channels", 1154, "Fig. 17"),
                   "inception_resnet_c": Printed("channels", 2048, "Fig. 19"),
-              }, aliases=("inceptionresnetv2",),
-              results=_results((19.9, 4.9), (18.7, 4.1), (17.8, 3.7)),
-              note="Figs. 17 and 19 misprint two widths"),
+              } | _classes("Fig. 15"), aliases=("inceptionresnetv2",),
+              results=(*_results((19.9, 4.9), (18.7, 4.1), (17.8, 3.7)),
+                       Result(VAL, "144 crops, 4 networks", 16.5, 3.1, "Table 5 p.11", ENSEMBLE),
+                       Result("ImageNet test", "144 crops, 4 networks", None, 3.08, "Table 5 caption", ENSEMBLE))),
         Entry("inception_v4_slim", **COMMON, parameters=42679816, multiply_adds=12253974624, departures=(1, 2),
               peer=True, aliases=("inception_v4_timm",), note="TF-slim's and timm's inception_v4"),
         Entry("inception_resnet_v2_slim", **COMMON, parameters=55843464, multiply_adds=13155794016,

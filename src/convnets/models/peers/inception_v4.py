@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from ...layers import HE_TRUNCATED, Concat
+from ...layers import GLOROT_UNIFORM, Concat
 from ...network import Network
 from ..inception_v3 import auxiliary, conv, grid35, released
 from ..inception_v4 import V2, Pair, head, inception_v4, reduction_a, residual, resnet_reduction_b
@@ -35,7 +35,7 @@ def pool_last(network: Network) -> None:
 
 def inception_resnet_v2(*, num_classes: int = 1000, in_channels: int = 3) -> Network:
     """Departure 3. (N, 3, 299, 299) to (N, num_classes)."""
-    _, block_a, widths_a, block_b, widths_b, block_c = V2
+    _, widths_a, widths_b, (block_a, block_b, block_c) = V2
     rows = dict(list(released(in_channels).items())[:7])  # 35
     mixed = grid35(192, 64)
     mixed.branch1 = conv(192, 96, 1)
@@ -50,7 +50,7 @@ def inception_resnet_v2(*, num_classes: int = 1000, in_channels: int = 3) -> Net
         "block8_last": nn.Sequential(last),
         "conv2d_7b_1x1": conv(2080, 1536, 1),
     }
-    return Network(rows | head(1536, num_classes), head="avgpool", initialise=HE_TRUNCATED)
+    return Network(rows | head(1536, num_classes), head="avgpool", initialise=GLOROT_UNIFORM)
 
 
 AUXILIARY = {
