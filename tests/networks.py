@@ -55,6 +55,15 @@ def smallest_input(name: str) -> tuple[int, str]:
     return 1, ""
 
 
+def takes(network: Network, side: int) -> bool:
+    with quick_norms(network):
+        try:
+            network.check_input(side, side)
+        except UsageError:
+            return False
+    return True
+
+
 def small(name: str, **values: Any) -> tuple[Any, tuple[int, int, int]]:
     """The network with numbers, and a small picture that it takes: a quarter of its own side, or more if it needs it.
 
@@ -63,5 +72,7 @@ def small(name: str, **values: Any) -> tuple[Any, tuple[int, int, int]]:
     side = max(smallest_input(name)[0], papers.find(name).input[1] // 4)
     if "input_size" in models.axes(name):
         values["input_size"] = side
+    else:
+        side = next(larger for larger in range(side, side + 64) if takes(on_meta(name), larger))
     network = create_model(name, **values)
     return network, (network.in_channels, side, side)

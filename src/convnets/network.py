@@ -93,15 +93,15 @@ class Network(nn.Sequential):
 
     def get_classifier(self) -> nn.Linear | nn.Conv2d:
         """The last layer with weights."""
-        classifier: nn.Linear | nn.Conv2d = self.get_submodule(self._classifier_path())
-        return classifier
+        classifier: Any = self.get_submodule(self._classifier_path())
+        return classifier  # type: ignore[no-any-return]
 
     def reset_classifier(self, num_classes: int) -> None:
         """Puts in a fresh classifier, initialised as the paper says. Raises UsageError below one class."""
         if num_classes < 1:
             raise UsageError(f"num_classes={num_classes}: must be at least 1")
         path, old = self._classifier_path(), self.get_classifier()
-        options = {"bias": old.bias is not None, "device": old.weight.device, "dtype": old.weight.dtype}
+        options: dict[str, Any] = {"bias": old.bias is not None, "device": old.weight.device, "dtype": old.weight.dtype}
         fresh: nn.Module
         if isinstance(old, nn.Linear):
             fresh = FullyConnected(self.num_features, num_classes, **options)
@@ -157,7 +157,8 @@ class Network(nn.Sequential):
         )
 
     def _classifier_path(self) -> str:
-        return [name for name, module in self.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)][-1]
+        names: list[str] = [name for name, part in self.named_modules() if isinstance(part, nn.Linear | nn.Conv2d)]
+        return names[-1]
 
     def _head_index(self) -> int:
         return [name for name, _ in self.named_children()].index(self.head)

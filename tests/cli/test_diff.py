@@ -14,7 +14,7 @@ from convnets import create_model, describe, diff, models
 from convnets.cli import diff as verb
 from convnets.cli import run
 from convnets.errors import UsageError
-from convnets.models.compare import RowPair, compare
+from convnets.models.compare import RowPair, common_changes, compare
 from convnets.models.resnet import ZeroPad
 from convnets.network import Network
 
@@ -24,7 +24,7 @@ def call(*arguments: str) -> Result:
 
 
 def pairs(a: str, b: str, **axes: Any) -> dict[str, RowPair]:
-    return {(pair.a or pair.b).name: pair for pair in diff(a, b, axes=({}, axes))["rows"] if not pair.equal}  # type: ignore[union-attr]
+    return {(pair.a or pair.b).name: pair for pair in diff(a, b, axes=({}, axes))["rows"] if not pair.equal}
 
 
 def networks(name: str) -> tuple[Network, Network]:
@@ -85,6 +85,22 @@ class TestCompare:
         assert len(found) == len(a)
         assert all(pair.equal for pair in found)
 
+    def test_rows_of_other_names_are_paired_by_their_kind(self) -> None:
+        found = {(pair.a.name, pair.b.name) for pair in diff("inception_resnet_v2", "inception_resnet_v2_slim")["rows"]
+                 if pair.a and pair.b}  # fmt: skip
+        assert {
+            ("inception_resnet_a", "block35"), ("reduction_a", "mixed_6a"), ("inception_resnet_b", "block17"),
+            ("reduction_b", "mixed_7a"), ("inception_resnet_c", "block8"), ("stem_conv1", "conv2d_1a_3x3"),
+        } <= found  # fmt: skip
+
+    def test_what_most_rows_share(self) -> None:
+        found = common_changes(diff("densenet121", "densenet121_keras")["rows"])
+        assert found == {("batch norm", "batch norm, epsilon 1.001e-05"): 121}
+        assert common_changes(diff("googlenet", "googlenet_bn")["rows"]) == {
+            ("conv, bias", "conv"): 48, ("", "batch norm, epsilon 0.001"): 57
+        }  # fmt: skip
+        assert common_changes(diff("resnet50", "resnet50_v15")["rows"]) == {}
+
     def test_totals_are_those_of_describe(self) -> None:
         found = diff("alexnet", "alexnet_half", size=(227, 227))
         for side, name in (("a", "alexnet"), ("b", "alexnet_half")):
@@ -108,6 +124,15 @@ class TestCommand:
         assert "The other 5 rows are equal." in text
         assert text.splitlines()[-1].split() == ["multiply-adds", "3,857,973,248", "4,089,184,256", "+231,211,008"]
         assert "All 8 rows are equal." in call("resnet18_c", "resnet18,shortcut=C").output
+
+    def test_what_most_rows_share_is_said_once(self) -> None:
+        lines = call("vgg16", "vgg16_bn").output.splitlines()
+        assert lines[3:5] == ["In most rows", "      13 x nothing -> batch norm"]
+        assert lines[5].startswith("  Nothing else differs in conv1_1, conv1_2, ")
+        assert sum("batch norm" in line for line in lines) == 1
+        text = call("inception_resnet_v2", "inception_resnet_v2_slim").output
+        assert "inception_resnet_b / block17   (+10,816,640 parameters" in text
+        assert "In most rows" not in text
 
     def test_json(self) -> None:
         found = json.loads(call("vgg11", "vgg11_lrn", "--json").output)

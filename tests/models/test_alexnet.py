@@ -65,7 +65,7 @@ def test_initialisation() -> None:
                 assert torch.equal(parameter, torch.full_like(parameter, float(one))), (name, key)
         network.reset_classifier(500)
         assert network.get_classifier().weight.std().item() == pytest.approx(0.01, rel=0.02)
-        assert not network.get_classifier().bias.any()
+        assert not network.get_parameter("fc8.bias").any()
 
 
 def test_initialisation_of_the_cifar_nets() -> None:
@@ -98,7 +98,7 @@ def test_departure_2_dropout_scales_in_training() -> None:
         assert torch.equal(drop.eval()(x), x)
 
 
-def test_departure_3_one_weird_trick() -> None:
+def test_departure_1_of_the_peers_one_weird_trick() -> None:
     torch.manual_seed(0)
     network = create_model("alexnet_owt", input_size=64)
     rows = list(dict(network.named_children()))

@@ -83,14 +83,6 @@ def test_the_scale_is_set_in_every_block() -> None:
             create_model(name, scale=0.3)
 
 
-def test_widths_follow_from_the_reductions() -> None:
-    for name, widths in (("inception_resnet_v1", (256, 896, 1792)), ("inception_resnet_v2", (384, 1152, 2144))):
-        found = channels(name)
-        rows = ("inception_resnet_a", "inception_resnet_b", "inception_resnet_c")
-        assert tuple(found[row] for row in rows) == widths
-        assert (found["reduction_a"], found["reduction_b"]) == widths[1:]
-
-
 def test_the_cost_of_five_ten_and_five_blocks() -> None:
     """Sec. 3.2 compares v1 with Inception-v3 and v2 with Inception-v4; only the first comparison holds."""
     cost = {name: describe(name)["multiply_adds"] for name in ("inception_v3", "inception_v4", *RESIDUAL)}
@@ -145,6 +137,22 @@ def test_departure_1_the_auxiliary_classifier_of_the_release() -> None:
             (128, (1, 1), (0, 0)), (768, (5, 5), (0, 0)),
         ]  # fmt: skip
         assert sum(parameter.numel() for parameter in head.parameters()) == parameters
+
+
+def test_departure_2_the_third_tower_of_fig_5_ends_in_a_7x1() -> None:
+    for block in meta("inception_v4").inception_b:
+        short, _ = towers(block)
+        assert [(conv.kernel_size, conv.out_channels) for conv in of(short, nn.Conv2d)[1:]] == [
+            ((1, 7), 224), ((7, 1), 256),
+        ]  # fmt: skip
+
+
+def test_departure_3_widths_follow_from_the_reductions() -> None:
+    for name, widths in (("inception_resnet_v1", (256, 896, 1792)), ("inception_resnet_v2", (384, 1152, 2144))):
+        found = channels(name)
+        rows = ("inception_resnet_a", "inception_resnet_b", "inception_resnet_c")
+        assert tuple(found[row] for row in rows) == widths
+        assert (found["reduction_a"], found["reduction_b"]) == widths[1:]
 
 
 def test_departure_1_of_the_peers_orders() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from convnets import create_model
 
 
-def test_departure_1_batch_normalisation_between_convolution_and_relu() -> None:
+def test_departure_1_of_the_peers_batch_normalisation_between_convolution_and_relu() -> None:
     with torch.device("meta"):
         network, plain = create_model("vgg16_bn"), create_model("vgg16")
     convs = [row for name, row in network.named_children() if name.startswith("conv")]
@@ -20,7 +20,7 @@ def test_departure_1_batch_normalisation_between_convolution_and_relu() -> None:
 
 
 @pytest.mark.parametrize("init", ["glorot", "normal"])
-def test_departure_2_initialisation(init: str) -> None:
+def test_departure_1_initialisation(init: str) -> None:
     torch.manual_seed(0)
     network = create_model("vgg11", init=init, input_size=32)
     network.reset_classifier(100)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -40,9 +42,9 @@ def test_normalisation_follows_the_pooling_with_alexnets_constants() -> None:
 def test_weights_are_normal_with_a_deviation_of_a_hundredth() -> None:
     network = create_model("zfnet", input_size=64, num_classes=10)
     for name in ("conv3.conv", "fc7.linear"):
-        layer = network.get_submodule(name)
-        assert layer.weight.std().item() == pytest.approx(0.01, rel=0.02)  # type: ignore[union-attr]
-        assert not layer.bias.any()  # type: ignore[union-attr, operator]
+        layer: Any = network.get_submodule(name)
+        assert layer.weight.std().item() == pytest.approx(0.01, rel=0.02)
+        assert not layer.bias.any()
 
 
 def test_departure_1_normalises_within_a_channel() -> None:

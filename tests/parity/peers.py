@@ -50,8 +50,8 @@ def build(source: str, name: str, side: int) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if source == "keras":
-            options = {"weights": None, "input_shape": (side, side, 3), "classifier_activation": None}
-            return getattr(module.applications, name)(**options)
+            make = getattr(module.applications, name)
+            return make(weights=None, input_shape=(side, side, 3), classifier_activation=None)
         with torch.device("meta"):  # nothing is drawn that would be drawn again
             options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
             made = getattr(module.models, name)(**options) if source == "torchvision" else module.create_model(name)

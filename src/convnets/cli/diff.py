@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,9 +14,10 @@ from ..errors import UsageError
 from .common import assignments, picture_size, table
 
 if TYPE_CHECKING:
-    from ..models.compare import RowPair
+    from ..models.compare import Change, RowPair
 
 MOST_CHANGES = 8
+BRACKETS = {"", "[", "|", "]"}  # how layers hang together, said only where the layers are the same
 
 
 @click.command()
@@ -48,6 +50,7 @@ def _two_networks(a: str, b: str, size: str | None, as_json: bool) -> bool:
     shape = picture_size(size) if size else None
 
     from .. import models
+    from ..models import compare
 
     found = models.diff(*names, axes=(axes[0], axes[1]), size=shape)
     pairs: list[RowPair] = found["rows"]
@@ -57,9 +60,12 @@ def _two_networks(a: str, b: str, size: str | None, as_json: bool) -> bool:
         return equal
     inputs = ["x".join(map(str, found[side]["input"])) for side in ("a", "b")]
     click.echo(f"- {a}, input {inputs[0]}\n+ {b}, input {inputs[1]}\n")
+    common = compare.common_changes(pairs)
+    if common:
+        click.echo(_common(common, pairs))
     for pair in pairs:
-        if not pair.equal:
-            click.echo(_pair(pair))
+        if not pair.equal and (changes := _own(pair, common)) is not None:
+            click.echo(_pair(pair, changes))
     same = sum(pair.equal for pair in pairs)
     renamed = any(pair.a and pair.b and pair.a.name != pair.b.name for pair in pairs)
     names_differ = " (some under other names)" if renamed else ""
@@ -68,11 +74,38 @@ def _two_networks(a: str, b: str, size: str | None, as_json: bool) -> bool:
     return equal
 
 
-def _pair(pair: RowPair) -> str:
+def _own(pair: RowPair, common: Collection[tuple[str, str]]) -> list[Change] | None:
+    """A row's changes beyond those of most rows; None where there are no others."""
+    from ..models.compare import generalised
+
+    changes = [change for change in pair.changes if generalised(*change[:2]) not in common]
+    layers = [change for change in changes if not {*change[:2]} <= BRACKETS]
+    return layers or changes if changes or not pair.changes else None
+
+
+def _common(common: dict[tuple[str, str], int], pairs: list[RowPair]) -> str:
+    """What most rows share, and the rows in which nothing else differs."""
+    lines = ["In most rows"]
+    lines += [f"      {_change(before, after, times)}" for (before, after), times in common.items()]
+    only = [_name(pair) for pair in pairs if not pair.equal and _own(pair, common) is None]
+    if only:
+        text = f"Nothing else differs in {', '.join(only)}."
+        lines.append(textwrap.fill(text, 110, initial_indent="  ", subsequent_indent="  "))
+    return "\n".join(lines) + "\n"
+
+
+def _name(pair: RowPair) -> str:
+    """The row's name, or both where they differ."""
+    return " / ".join(dict.fromkeys(row.name for row in (pair.a, pair.b) if row))
+
+
+def _change(before: str, after: str, times: int) -> str:
+    return f"{f'{times} x ' if times > 1 else ''}{before or 'nothing'} -> {after or 'nothing'}"
+
+
+def _pair(pair: RowPair, changes: list[Change]) -> str:
     """One differing row: what it does in A and in B, the layers that differ, and the cost of the difference."""
-    row = pair.a or pair.b
-    assert row is not None
-    lines = [f"{row.name}{_cost(pair)}"]
+    lines = [f"{_name(pair)}{_cost(pair)}"]
     operations = [side.operation if side else None for side in (pair.a, pair.b)]
     if operations[0] == operations[1]:
         lines.append(f"    {operations[0]}")
@@ -80,11 +113,10 @@ def _pair(pair: RowPair) -> str:
         lines += [f"  {sign} {text}" for sign, text in zip("-+", operations, strict=True) if text is not None]
     if pair.a and pair.b and pair.a.output != pair.b.output:
         lines.append(f"      output {_by(pair.a.output)} -> {_by(pair.b.output)}")
-    for before, after, times in pair.changes[:MOST_CHANGES]:
-        often = f"{times} x " if times > 1 else ""
-        lines.append(f"      {often}{before or 'nothing'} -> {after or 'nothing'}")
-    if len(pair.changes) > MOST_CHANGES:
-        lines.append(f"      and {len(pair.changes) - MOST_CHANGES} more (--json lists all)")
+    if len(changes) > MOST_CHANGES:
+        lines.append(f"      {sum(times for _, _, times in changes)} layers differ (--json lists them)")
+    else:
+        lines += [f"      {_change(*change)}" for change in changes]
     return "\n".join(lines) + "\n"
 
 

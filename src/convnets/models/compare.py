@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class RowPair:
 
 
 def compare(a: Network, b: Network, input_a: tuple[int, int, int], input_b: tuple[int, int, int]) -> list[RowPair]:
-    """Every row of both networks, paired in order: by its name, or where the names differ by what it computes.
+    """Every row of both networks, paired in order: by its name, else by what it computes, else by its kind.
 
     The inputs are the (C, H, W) at which sizes and costs are given. Two rows are equal when their layers are, with
     every hyper-parameter and in the same order; weights and the rule that draws them are not compared.
@@ -63,15 +64,55 @@ def compare(a: Network, b: Network, input_a: tuple[int, int, int], input_b: tupl
     common = tokens_a.keys() & tokens_b.keys()
     keys_a = [name if name in common else str(found) for name, found in tokens_a.items()]
     keys_b = [name if name in common else str(found) for name, found in tokens_b.items()]
+    kinds_a, kinds_b = ([_kind(row) for row in network.children()] for network in (a, b))
     pairs = []
-    for kind, a1, a2, b1, b2 in SequenceMatcher(None, keys_a, keys_b, autojunk=False).get_opcodes():
-        if kind == "equal":
-            matched = zip(rows_a[a1:a2], rows_b[b1:b2], strict=True)
-            pairs += [RowPair(x, y, _changes(tokens_a[x.name], tokens_b[y.name])) for x, y in matched]
-        else:
-            pairs += [RowPair(row, None, ()) for row in rows_a[a1:a2]]
-            pairs += [RowPair(None, row, ()) for row in rows_b[b1:b2]]
+    for i, j in _align(keys_a, keys_b, kinds_a, kinds_b):
+        x, y = None if i is None else rows_a[i], None if j is None else rows_b[j]
+        pairs.append(RowPair(x, y, _changes(tokens_a[x.name], tokens_b[y.name]) if x and y else ()))
     return pairs
+
+
+def _align(
+    keys_a: list[str], keys_b: list[str], kinds_a: list[str] | None = None, kinds_b: list[str] | None = None
+) -> Iterator[tuple[int | None, int | None]]:
+    """The places of equal keys beside each other; what lies between them, by the kinds where these are given."""
+    for same, a1, a2, b1, b2 in SequenceMatcher(None, keys_a, keys_b, autojunk=False).get_opcodes():
+        if same == "equal":
+            yield from zip(range(a1, a2), range(b1, b2), strict=True)
+        elif kinds_a is not None and kinds_b is not None:
+            for i, j in _align(kinds_a[a1:a2], kinds_b[b1:b2]):
+                yield None if i is None else a1 + i, None if j is None else b1 + j
+        else:
+            yield from ((i, None) for i in range(a1, a2))
+            yield from ((None, j) for j in range(b1, b2))
+
+
+def _kind(row: nn.Module) -> str:
+    """What a row begins with: a convolution, a pooling, residual blocks, branches ..."""
+    while isinstance(row, nn.Sequential) and len(row):
+        row = row[0]
+    return type(row).__name__
+
+
+def common_changes(pairs: list[RowPair]) -> dict[tuple[str, str], int]:
+    """Changes that most of the rows that keep their name share, without widths, and how often they occur."""
+    times: Counter[tuple[str, str]] = Counter()
+    rows: Counter[tuple[str, str]] = Counter()
+    differing = [pair for pair in pairs if pair.a and pair.b and pair.a.name == pair.b.name and pair.changes]
+    for pair in differing:
+        general = [(generalised(before, after), count) for before, after, count in pair.changes]
+        rows.update({change for change, _ in general})
+        for change, count in general:
+            times[change] += count
+    return {change: times[change] for change, count in rows.items() if count >= max(3, len(differing) / 2)}
+
+
+def generalised(before: str, after: str) -> tuple[str, str]:
+    """A change of one layer without its widths, and of a convolution that only changes its manner, its window."""
+    same = re.match(r"conv \S+ \d+ to \d+", before)
+    if same and after.startswith(same[0]):
+        return before.replace(same[0], "conv"), after.replace(same[0], "conv")
+    return re.sub(r"^batch norm \d+", "batch norm", before), re.sub(r"^batch norm \d+", "batch norm", after)
 
 
 def tokens(module: nn.Module) -> Iterator[str]:
@@ -108,9 +149,13 @@ def layer(module: nn.Module) -> str:
             return _words(f"batch norm {module.num_features}", unusual)
         case nn.Linear():
             return _words(f"fc {module.in_features} to {module.out_features}", {"no bias": module.bias is None})
-        case nn.AvgPool2d():  # whose own text leaves this out
-            counted = module.count_include_pad and module.padding not in (0, (0, 0))
-            return _words(f"AvgPool2d {module.extra_repr()}", {"padding counted": counted})
+        case nn.MaxPool2d() | nn.AvgPool2d():
+            kind, padded = "max" if isinstance(module, nn.MaxPool2d) else "average", module.padding not in (0, (0, 0))
+            counted = padded and getattr(module, "count_include_pad", False)
+            unusual = {f"padding {module.padding}": padded, "padding counted": counted, "rounds up": module.ceil_mode}
+            return _words(f"{kind} pool {module.kernel_size}/{module.stride}", unusual)
+        case nn.Dropout():
+            return f"dropout {module.p:g}"
         case nn.Identity():
             return "identity"
     if hasattr(module, "words"):  # of a paper's own unit

@@ -35,6 +35,7 @@ class NormWithin(nn.Module):
     def __init__(self, window: int, alpha: float, beta: float) -> None:
         super().__init__()
         self.window, self.alpha, self.beta = window, alpha, beta
+        self.words = f"response norm over {window}x{window}"  # for layer tables
 
     def forward(self, x: Tensor) -> Tensor:
         mean = avg_pool2d(x.square(), self.window, 1, self.window // 2)

@@ -20,6 +20,8 @@ RESULTS = (
     Result("ILSVRC-2010 test", TEN_CROP, 37.5, 17.0, "Table 1 p.7"),
     Result("ILSVRC-2010 test", "one crop", 39.0, 18.3, "footnote 5 p.7"),
     Result("ILSVRC-2012 val", TEN_CROP, 40.7, 18.2, "Table 2 p.7"),
+    Result("ILSVRC-2012 val", f"{TEN_CROP}, five networks", 38.1, 16.4, "Table 2 p.7"),
+    Result("ILSVRC-2012 test", f"{TEN_CROP}, five networks", None, 16.4, "Table 2 p.7"),
 )
 
 COMMON: dict[str, Any] = {"family": "alexnet", "paper": PAPER}

@@ -14,6 +14,7 @@ PAPER = Paper(
 
 COMMON: dict[str, Any] = {"family": "nin", "paper": PAPER}
 PLAIN, AUGMENTED = "one view", "one view, trained with translation and flips"
+README = "readme of the author's Caffe file"
 
 
 def _cifar(name: str, parameters: int, multiply_adds: int, classes: int, dataset: str, **others: Any) -> Entry:
@@ -36,8 +37,9 @@ NETWORKS = {
               multiply_adds=50699712, results=(Result("MNIST test", PLAIN, 0.47, None, "Table 4"),)),
         Entry("nin_imagenet", **COMMON, input=(3, 224, 224), classes=1000, dataset="ImageNet", parameters=7595176,
               multiply_adds=1100188800, departures=(1,),
-              note="published by the first author as a Caffe file, not in the paper: top-1 error 40.64 %, one view"),
+              results=(Result("ILSVRC-2012 val", PLAIN, 40.64, None, README),),
+              note="published by the first author as a Caffe file, not in the paper"),
         _cifar("nin_cifar_caffe", 966986, 222486528, 10, "CIFAR-10", departures=(2,),
-               note="its readme gives 89.6 % accuracy on CIFAR-10"),
+               results=(Result("CIFAR-10 test", PLAIN, 10.4, None, README),)),
     )
 }  # fmt: skip

@@ -52,7 +52,8 @@ class Printed:
 
     def _measure(self, output: tuple[int, ...]) -> int | str:
         sides = list(map(str, output))
-        ours = {"output": "x".join(sides), "map": "x".join(sides[1:]), "channels": output[0], "neurons": prod(output)}
+        ours: dict[str, int | str] = {"output": "x".join(sides), "map": "x".join(sides[1:])}
+        ours |= {"channels": output[0], "neurons": prod(output)}
         return ours[self.kind]
 
     def __str__(self) -> str:

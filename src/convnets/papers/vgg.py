@@ -32,6 +32,19 @@ def _multi(train: str, test: str, top1: float, top5: float) -> Result:
     return Result("ILSVRC-2012 val", f"dense, S={train}, Q={test}", top1, top5, "Table 4 p.7")
 
 
+def _crops(method: str, top1: float, top5: float) -> Result:
+    return Result("ILSVRC-2012 val", f"{method}, {SCALES}", top1, top5, "Table 5 p.7")
+
+
+def _both(method: str, top1: float, top5: float) -> Result:
+    """D and E together."""
+    return Result("ILSVRC-2012 val", f"{method}, {SCALES}, with vgg16", top1, top5, "Table 6 p.8")
+
+
+def _test(method: str, top5: float, where: str) -> Result:
+    return Result("ILSVRC-2012 test", method, None, top5, where)
+
+
 def _column(
     name: str, parameters: int, multiply_adds: int, millions: int, results: tuple[Result, ...], alias: str
 ) -> Entry:
@@ -51,6 +64,7 @@ COMMON: dict[str, Any] = {
     "family": "vgg", "paper": PAPER, "input": (3, 224, 224), "classes": 1000, "dataset": "ImageNet"
 }  # fmt: skip
 JITTER = "[256;512]"
+SCALES = f"S={JITTER}, Q=256,384,512"
 
 RESULTS = {
     "A": (_single("256", "256", 29.6, 10.4),),
@@ -61,10 +75,17 @@ RESULTS = {
           _multi(JITTER, "256,384,512", 26.3, 8.2)),
     "D": (_single("256", "256", 27.0, 8.8), _single("384", "384", 26.8, 8.7), _single(JITTER, "384", 25.6, 8.1),
           _multi("256", "224,256,288", 26.6, 8.6), _multi("384", "352,384,416", 26.5, 8.6),
-          _multi(JITTER, "256,384,512", 24.8, 7.5)),
+          _multi(JITTER, "256,384,512", 24.8, 7.5), _crops("multi-crop", 24.6, 7.5),
+          _crops("multi-crop and dense", 24.4, 7.2)),
     "E": (_single("256", "256", 27.3, 9.0), _single("384", "384", 26.9, 8.7), _single(JITTER, "384", 25.5, 8.0),
           _multi("256", "224,256,288", 26.9, 8.7), _multi("384", "352,384,416", 26.7, 8.6),
-          _multi(JITTER, "256,384,512", 24.8, 7.5)),
+          _multi(JITTER, "256,384,512", 24.8, 7.5), _crops("multi-crop", 24.6, 7.4),
+          _crops("multi-crop and dense", 24.4, 7.1),
+          _both("dense", 24.0, 7.1), _both("multi-crop", 23.9, 7.2), _both("multi-crop and dense", 23.7, 6.8),
+          _test(f"dense, {SCALES}", 7.3, "Sec. 4.2 p.7"),
+          _test(f"multi-crop and dense, {SCALES}", 7.0, "Table 7 p.8"),
+          _test(f"dense, {SCALES}, with vgg16", 7.0, "Table 6 p.8"),
+          _test(f"multi-crop and dense, {SCALES}, with vgg16", 6.8, "Table 6 p.8")),
 }  # fmt: skip
 
 NETWORKS = {

@@ -15,7 +15,7 @@ PAPER = Paper(
 COMMON: dict[str, Any] = {"family": "xception", "paper": PAPER, "input": (3, 299, 299)}
 IMAGENET: dict[str, Any] = COMMON | {"classes": 1000, "dataset": "ImageNet"}
 JFT: dict[str, Any] = COMMON | {"classes": 17000, "dataset": "JFT"}
-SIZES: dict[str, int] = {"parameters": 22855952, "multiply_adds": 8357403496}
+SIZES: dict[str, Any] = {"parameters": 22855952, "multiply_adds": 8357403496}
 CHANNELS = {  # in the boxes of Fig. 5
     "block1_conv1": 32, "block1_conv2": 64, "block2": 128, "block3": 256, "block13": 1024, "block14_sepconv1": 1536,
     "block14_sepconv2": 2048,

@@ -6,7 +6,8 @@ Departures
     3. The pooling before 5a is 2x2; there is no response normalisation; dropout is 0.2.
     4. Its auxiliary classifiers average to 4x4 places with overlapping windows, where the paper takes 5x5 windows at a
        stride of 3. (torchvision returns them last first.)
-    5. Weights are truncated normal with a deviation of 0.01.
+    5. Weights are truncated normal with a deviation of 0.01, cut at two deviations as in TensorFlow, where torchvision
+       cuts at 2.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from typing import Any
 
 from torch import nn
 
-from ...layers import conv_bn, fill
+from ...layers import conv_bn, fill, truncated_normal
 from ...network import Network
 from ..googlenet import auxiliary, classifier, inception, modules, stem
 
 conv = partial(conv_bn, eps=1e-3)
-TRUNCATED = partial(fill, partial(nn.init.trunc_normal_, std=0.01, a=-0.02, b=0.02))
+TRUNCATED = partial(fill, partial(truncated_normal, 0.01))
 
 
 def googlenet_bn(*, dropout: float = 0.2, num_classes: int = 1000, in_channels: int = 3) -> Network:
