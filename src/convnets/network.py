@@ -148,9 +148,13 @@ class Network(nn.Sequential):
             self._accepted.add((height, width))
             return
         what, smallest = f"{self.name or 'this network'}: a {height}x{width} picture", _minimum(rows, self.in_channels)
-        if self.input_size is None or max(height, width) < smallest:
+        if min(height, width) < smallest:
             fixed = f" (it is made for {self.input_size}x{self.input_size})" if self.input_size else ""
             raise UsageError(f"{what} is too small for row {failed}; the minimum is {smallest}x{smallest}{fixed}")
+        if self.input_size is None:
+            sides = (side for side in range(max(height, width) + 1, 2049))
+            fits = next((side for side in sides if _pass(rows, self.in_channels, side, side)[1] is None), smallest)
+            raise UsageError(f"{what} does not fit row {failed}, whose branches part there; try {fits}x{fits}")
         raise UsageError(
             f"{what} does not fit row {failed}, whose weights are made for {self.input_size}x{self.input_size}; resize"
             f" the picture, or create the network with input_size=SIDE (at least {smallest})"
@@ -210,11 +214,18 @@ def map_shape(rows: Mapping[str, nn.Module], in_channels: int, side: int) -> tup
 
 
 def meta_copy(module: M) -> M:
-    """The module without its numbers: a copy with its tensors on the meta device, and without hooks."""
+    """The module without its numbers: a copy with its tensors on the meta device, and without hooks.
+
+    Its batch normalisations only hand on what they get, which has the same shape and saves half of a pass.
+    """
     memo: dict[int, Any] = {id(t): t.detach().to("meta") for t in chain(module.parameters(), module.buffers())}
     for part in module.modules():  # a user's hooks must not see the shapes that are only tried out
         memo |= {id(hooks): OrderedDict() for hooks in (part._forward_pre_hooks, part._forward_hooks)}
-    return copy.deepcopy(module, memo)
+    copied = copy.deepcopy(module, memo)
+    for part in copied.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+            part.forward = nn.Identity().forward  # type: ignore[method-assign]
+    return copied
 
 
 def _pass(rows: Mapping[str, nn.Module], channels: int, height: int, width: int) -> tuple[tuple[int, ...], str | None]:

@@ -158,6 +158,8 @@ class TestInput:
             ("vgg11", 100, ("100x100", "does not fit row fc6", "224x224", "at least 32")),
             ("vgg11", 16, ("16x16", "too small for row pool5", "minimum is 32x32")),
             ("cuda_convnet_13", 32, ("32x32", "does not fit row local3", "24x24")),
+            ("inception_v3", 70, ("70x70", "too small for row", "minimum is 75x75")),
+            ("bn_inception_caffe", 56, ("56x56", "does not fit row inception_3c, whose branches part", "try 63x63")),
         ],
     )
     def test_refusal(self, name: str, side: int, words: tuple[str, ...]) -> None:

@@ -12,8 +12,8 @@ from convnets import create_model, describe
 from convnets.models.zfnet import NormWithin
 
 
-def outputs(name: str) -> dict[str, list[int]]:
-    return {row["name"]: row["output"] for row in describe(name)["rows"]}
+def outputs(name: str, **axes: Any) -> dict[str, list[int]]:
+    return {row["name"]: row["output"] for row in describe(name, **axes)["rows"]}
 
 
 def test_windows_beyond_the_edge_count() -> None:
@@ -45,6 +45,11 @@ def test_weights_are_normal_with_a_deviation_of_a_hundredth() -> None:
         layer: Any = network.get_submodule(name)
         assert layer.weight.std().item() == pytest.approx(0.01, rel=0.02)
         assert not layer.bias.any()
+
+
+def test_table_3_varies_the_hidden_layers() -> None:
+    maps = outputs("zfnet", hidden=2048)
+    assert (maps["pool5"], maps["fc6"], maps["fc7"], maps["fc8"]) == ([256, 6, 6], [2048], [2048], [1000])
 
 
 def test_departure_1_normalises_within_a_channel() -> None:

@@ -69,15 +69,15 @@ def initialise(stds: dict[str, float], ones: set[str], name: str, module: nn.Mod
         nn.init.constant_(module.bias, float(row in ones))  # type: ignore[arg-type]
 
 
-def head(shape: tuple[int, int, int], dropout: float, num_classes: int) -> dict[str, nn.Module]:
+def head(shape: tuple[int, int, int], dropout: float, num_classes: int, hidden: int = 4096) -> dict[str, nn.Module]:
     """fc6, fc7 and the classifier over maps of `shape`; dropout on the outputs of the first two (Sec. 4.2)."""
     channels, height, width = shape
     return {
-        "fc6": stack(linear=FullyConnected(channels * height * width, 4096), relu=nn.ReLU()),
+        "fc6": stack(linear=FullyConnected(channels * height * width, hidden), relu=nn.ReLU()),
         "drop6": nn.Dropout(dropout),
-        "fc7": stack(linear=FullyConnected(4096, 4096), relu=nn.ReLU()),
+        "fc7": stack(linear=FullyConnected(hidden, hidden), relu=nn.ReLU()),
         "drop7": nn.Dropout(dropout),
-        "fc8": FullyConnected(4096, num_classes),
+        "fc8": FullyConnected(hidden, num_classes),
     }
 
 

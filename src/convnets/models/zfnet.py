@@ -1,7 +1,7 @@
 """ZFNet. Zeiler, Fergus: Visualizing and Understanding Convolutional Networks, ECCV 2014, arXiv:1311.2901.
 
-Paper map    Fig. 3: zfnet.   Table 2 (b): zfnet_wide.   Sec. 3: initialisation and dropout.   Sec. 4.1: why the first
-             layer has 7x7 windows at a stride of 2, where AlexNet has 11x11 at 4.
+Paper map    Fig. 3: zfnet.   Table 2 (b): zfnet_wide.   Table 3: `hidden`.   Sec. 3: initialisation and dropout.
+             Sec. 4.1: why the first layer has 7x7 windows at a stride of 2, where AlexNet has 11x11 at 4.
 Readings     110, 55, 26 and 13 of Fig. 3 need windows that are rounded up, in convolutions and poolings alike: the rule
              of cuda-convnet. The second convolution strides by 2 (Sec. 5.1; the sizes need it). "Contrast normalised
              across feature maps" is AlexNet's response normalisation with AlexNet's constants, after the pooling as
@@ -57,12 +57,13 @@ def upper(widths: tuple[int, int, int]) -> dict[str, nn.Module]:
 def zfnet(
     widths: tuple[int, int, int],
     *,
+    hidden: int = 4096,
     dropout: float = 0.5,
     input_size: int = 224,
     num_classes: int = 1000,
     in_channels: int = 3,
 ) -> Network:
-    """Fig. 3; `widths` are those of layers 3, 4 and 5. (N, 3, 224, 224) to (N, num_classes)."""
+    """Fig. 3; `widths` are those of layers 3, 4 and 5, `hidden` that of 6 and 7. (N, 3, 224, 224) to (N, classes)."""
     rows: dict[str, nn.Module] = {
         "conv1": ceil_conv(in_channels, 96, 7, 2),  # 110
         "pool1": ceil_pool(),  # 55
@@ -73,7 +74,7 @@ def zfnet(
         **upper(widths),
         "pool5": nn.MaxPool2d(3, 2),  # 6
     }
-    rows |= head(map_shape(rows, in_channels, input_size), dropout, num_classes)
+    rows |= head(map_shape(rows, in_channels, input_size), dropout, num_classes, hidden)
     return Network(rows, head="fc6", initialise=NORMAL, input_size=input_size)
 
 
