@@ -60,7 +60,7 @@ def results(entries: list[Entry]) -> str:
     for entry in entries:
         for result in entry.results:
             errors = [("" if error is None else f"{error:g} %") for error in (result.top1, result.top5)]
-            where = f"{result.where}; {result.note}" if result.note else result.where
+            where = f"{result.place}; {result.note}" if result.note else result.place
             lines.append(f"| `{entry.name}` | {result.dataset} | {result.protocol} | {' | '.join(errors)} | {where} |")
     return "\n".join(lines)
 

@@ -89,7 +89,7 @@ def _totals(published: tuple[papers.Published, ...], described: dict[str, Any]) 
 def _results(results: tuple[papers.Result, ...]) -> str:
     """The errors that the paper reports for this network."""
     header = ["published errors on", "protocol", "top-1", "top-5", "where", "note"]
-    cells = [[result.dataset, result.protocol, *map(_percent, (result.top1, result.top5)), result.where, result.note]
+    cells = [[result.dataset, result.protocol, *map(_percent, (result.top1, result.top5)), result.place, result.note]
              for result in results]  # fmt: skip
     return "\n" + table(header, cells, right={2, 3})
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -20,6 +21,7 @@ from . import (
     inception_v3,
     inception_v4,
     nin,
+    others,
     preact_resnet,
     resnet,
     resnext,
@@ -43,7 +45,7 @@ def _catalogue(*papers: dict[str, Entry]) -> tuple[dict[str, Entry], dict[str, s
         for name in (entry.name, *entry.aliases):
             if name in entries or name in aliases:
                 raise ValueError(f"two networks are called {name}")
-        entries[entry.name] = entry
+        entries[entry.name] = replace(entry, results=entry.results + others.RESULTS.get(entry.name, ()))
         aliases |= dict.fromkeys(entry.aliases, entry.name)
     return entries, aliases
 

@@ -70,6 +70,12 @@ class Result:
     top5: float | None
     where: str
     note: str = ""
+    source: str = ""  # stem of the paper that reports it, where that is another one
+
+    @property
+    def place(self) -> str:
+        """Where it stands, with the paper where it is another one."""
+        return f"{self.where} of {self.source}" if self.source else self.where
 
 
 @dataclass(frozen=True)
