@@ -43,8 +43,9 @@ class Network(nn.Sequential):
         self.head = head
         self.initialise = initialise
         self._accepted: set[tuple[int, int]] = set()
-        for name, module in self.named_modules():
-            initialise(name, module)
+        if not any(parameter.is_meta for parameter in self.parameters()):  # drawing nothing would cost a second, once
+            for name, module in self.named_modules():
+                initialise(name, module)
 
     def __getitem__(self, index: Any) -> Any:
         """A row by number, or a slice of rows as a plain nn.Sequential that keeps their names."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import tempfile
 import warnings
 from functools import cache
 from typing import Any
@@ -20,8 +21,12 @@ _LIBRARIES: list[Any] = []  # definitions live as long as what they are kept in
 
 @cache
 def library(name: str) -> Any:
-    """torchvision, timm or Keras on its torch backend; skips the test, saying so, where it is not installed."""
-    os.environ.setdefault("KERAS_BACKEND", "torch")
+    """torchvision, timm or Keras on its torch backend; skips the test, saying so, where it is not installed.
+
+    In CI it has to be. Keras is kept from the user's settings, and from writing any.
+    """
+    os.environ["KERAS_BACKEND"] = "torch"
+    os.environ["KERAS_HOME"] = _keras_home().name
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -29,7 +34,14 @@ def library(name: str) -> Any:
                 _import_torchvision()
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
+            if os.environ.get("CI"):
+                raise
             pytest.skip(f"needs {error.name}")
+
+
+@cache
+def _keras_home() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
 
 
 def _import_torchvision() -> None:
@@ -44,16 +56,17 @@ def _import_torchvision() -> None:
         importlib.import_module("torchvision")
 
 
-def build(source: str, name: str, side: int) -> Any:
-    """The network of this name, untrained, in evaluation, for pictures of this side, without soft-max."""
+def build(source: str, name: str, size: tuple[int, int], auxiliary: bool = False) -> Any:
+    """The network of this name, untrained, in evaluation, for pictures of this height and width, without soft-max."""
     module = library(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if source == "keras":
             make = getattr(module.applications, name)
-            return make(weights=None, input_shape=(side, side, 3), classifier_activation=None)
+            return make(weights=None, input_shape=(*size, 3), classifier_activation=None)
         with torch.device("meta"):  # nothing is drawn that would be drawn again
-            options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+            with_heads = source == "torchvision" and name in ("googlenet", "inception_v3")
+            options = {"init_weights": False, "aux_logits": auxiliary} if with_heads else {}
             made = getattr(module.models, name)(**options) if source == "torchvision" else module.create_model(name)
         return made.to_empty(device="cpu").eval()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ class Layer:
     kind: str  # "weights" of a convolution or fully connected layer, or "norm"
     shape: tuple[int, ...]  # of its weight, without sides of 1, so that a 1x1 convolution is a fully connected layer
     biased: bool
+    scaled: bool  # whether it has a weight of its own; without one, a normalisation's is 1
+    epsilon: float | None
     read: Callable[[], State]
     write: Callable[[State], None]
 
@@ -53,6 +55,9 @@ def of_torch(network: nn.Module, pictures: Tensor) -> list[Layer]:
         network(pictures)
     for handle in handles:
         handle.remove()
+    read = {layer.name for layer in found}
+    if unread := [name for name, _ in network.named_parameters() if name.rpartition(".")[0] not in read]:
+        raise TransferError(f"no layer that runs has the weights {', '.join(unread[:3])}")
     return shortcuts_last(found)
 
 
@@ -83,7 +88,8 @@ def _torch_layer(name: str, module: Any) -> Layer:
         for key, tensor in tensors.items():
             tensor.data.copy_(state[key].reshape(tensor.shape))
 
-    return Layer(name, "norm" if norm else "weights", _short(module.weight.shape), module.bias is not None, read, write)
+    kind, epsilon = ("norm", module.eps) if norm else ("weights", None)
+    return Layer(name, kind, _short(module.weight.shape), module.bias is not None, True, epsilon, read, write)
 
 
 def _short(shape: Any) -> tuple[int, ...]:
@@ -148,7 +154,7 @@ def _keras_weights(name: str, kernel: Any, bias: Any, order: tuple[int, ...], fl
             bias.assign(state["bias"])
 
     shape = tuple(kernel.shape[axis] for axis in order)
-    return Layer(name, "weights", _short(shape), bias is not None, read, write)
+    return Layer(name, "weights", _short(shape), bias is not None, True, None, read, write)
 
 
 def _keras_norm(layer: Any) -> Layer:
@@ -163,7 +169,7 @@ def _keras_norm(layer: Any) -> Layer:
         for key, variable in variables.items():
             variable.assign(state[key])
 
-    return Layer(layer.name, "norm", tuple(layer.beta.shape), True, read, write)
+    return Layer(layer.name, "norm", tuple(layer.beta.shape), True, bool(layer.scale), layer.epsilon, read, write)
 
 
 def match(theirs: list[Layer], ours: list[Layer]) -> list[tuple[Layer, Layer]]:
@@ -181,6 +187,16 @@ def match(theirs: list[Layer], ours: list[Layer]) -> list[tuple[Layer, Layer]]:
     return pairs
 
 
+def carry(pairs: Iterable[tuple[Layer, Layer]]) -> None:
+    """The first layer's numbers into the second of each pair: all of them, or none and a TransferError."""
+    pairs = list(pairs)
+    for source, target in pairs:
+        if not target.scaled and not (source.read()["weight"] == 1).all():
+            raise TransferError(f"{target.name} has no scale, and that of {source.name} is not 1")
+    for source, target in pairs:
+        target.write(source.read())
+
+
 def randomise(layers: list[Layer], generator: torch.Generator) -> None:
     """Every number drawn at random, gammas of both signs, so that no two layers can be exchanged unnoticed."""
     for layer in layers:
@@ -188,7 +204,8 @@ def randomise(layers: list[Layer], generator: torch.Generator) -> None:
         weight = state["weight"]
         if layer.kind == "norm":
             signs = torch.randint(0, 2, weight.shape, generator=generator) * 2.0 - 1
-            state["weight"] = signs * _uniform(weight, generator)
+            if layer.scaled:
+                state["weight"] = signs * _uniform(weight, generator)
             state["mean"] = 0.2 * torch.randn(weight.shape, generator=generator)
             state["variance"] = _uniform(weight, generator)
         else:
