@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +22,12 @@ from convnets.models.alexnet import LocallyConnected
 from convnets.models.resnet import ZeroPad
 from convnets.models.senet import SqueezeExcitation
 from convnets.models.zfnet import NormWithin
+from tests.networks import quick_norms
+from tests.oracles import listed_rows
 
 Node = dict[str, Any]
 Shapes = dict[nn.Module, tuple[tuple[int, ...], tuple[int, ...]]]  # what went into and came out of each module
 PADS = ("PadSame", "PadToStride", "ZeroPad2d")
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 # ---- ours
@@ -41,17 +42,40 @@ def shapes_of(network: nn.Module, shape: tuple[int, ...]) -> Shapes:
         if isinstance(output, Tensor):
             found[module] = tuple(args[0].shape[1:]), tuple(output.shape[1:])
 
-    norms = [module for module in network.modules() if isinstance(module, NORMS)]
     handles = [module.register_forward_hook(note) for module in network.modules()]
-    for norm in norms:  # it keeps the shape, and takes most of the time of a pass without numbers
-        norm.forward = nn.Identity.forward.__get__(norm)  # type: ignore[method-assign]
-    with torch.no_grad():
+    with torch.no_grad(), quick_norms(network):
         network(torch.empty(1, *shape, device="meta"))
-    for norm in norms:
-        del norm.forward
     for handle in handles:
         handle.remove()
     return found
+
+
+class Measured(NamedTuple):
+    """What a forward pass of the real modules did in one row."""
+
+    shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+def measure(network: nn.Module, shape: tuple[int, ...]) -> dict[str, Measured]:
+    """Row by row: output, parameters and multiply-adds for a picture (C, H, W)."""
+    shapes = shapes_of(network, shape)
+    return {
+        name: Measured(
+            shapes[row][1],
+            sum(values.numel() for values in row.parameters()),
+            sum(multiply_adds(module, shapes) for module in row.modules()),
+        )
+        for name, row in network.named_children()
+    }
+
+
+def multiply_adds(module: nn.Module, shapes: Shapes) -> int:
+    """Each weight of a layer is used once at each place of the output; locally connected ones at their own only."""
+    if isinstance(module, nn.Conv2d):
+        return module.weight.numel() * math.prod(shapes[module][1][1:])
+    return module.weight.numel() if isinstance(module, nn.Linear | LocallyConnected) else 0
 
 
 def read(module: nn.Module, shapes: Shapes) -> list[Node]:
@@ -167,7 +191,7 @@ def rows(entry: dict[str, Any]) -> list[list[Node] | None]:
     """The nodes of each row of ours, in order; None where the oracle lists no layers for it."""
     if "modules" in entry:
         return _separate_modules(entry)
-    listed = [row for row in entry.get("layers") or entry.get("stages") or [] if row.get("op") != "softmax"]
+    listed = listed_rows(entry)
     found: list[list[Node] | None] = []
     before = ""
     for row in listed:

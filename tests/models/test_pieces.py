@@ -13,19 +13,15 @@ import pytest
 import torch
 from torch import nn
 
-from convnets import create_model, describe
+from convnets import describe
 from convnets.models import auxiliary_forms, with_auxiliary
 from convnets.models.wide_resnet import wrn
-from tests.oracles import FAMILIES, SHARED, entries, index, measure
-from tests.wiring import difference, read, rows, shapes_of
+from tests.networks import on_meta
+from tests.oracles import FAMILIES, SHARED, entries, index
+from tests.wiring import difference, measure, read, rows, shapes_of
 
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/papers")
 NORMS = nn.BatchNorm1d | nn.BatchNorm2d
-
-
-def on_meta(name: str, **values: Any) -> Any:
-    with torch.device("meta"):
-        return create_model(name, **values).eval()
 
 
 def count(module: nn.Module) -> int:
