@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ __all__ = [
     "Network", "WithAuxiliary", "auxiliary_forms", "axes", "create_model", "departures", "describe", "diff",
     "list_models", "with_auxiliary",
 ]  # fmt: skip
+
+
+SHARES = {"dropout", "survival", "compression"}  # axes from 0 to 1
 
 
 def create_model(
@@ -158,7 +162,10 @@ def _read(axis: str, value: Any, default: Any) -> Any:
             raise ValueError
         if kind is int and (isinstance(value, bool) or int(value) < 1 or int(value) != float(value)):
             raise ValueError
+        if (kind is float and not math.isfinite(float(value))) or (axis in SHARES and not 0 <= float(value) <= 1):
+            raise ValueError
         return kind(value)
     except (KeyError, TypeError, ValueError):
-        names = {bool: "true or false", int: "a whole number of at least 1", float: "a number", str: "a text"}
+        number = "a number from 0 to 1" if axis in SHARES else "a number"
+        names = {bool: "true or false", int: "a whole number of at least 1", float: number, str: "a text"}
         raise UsageError(f"{axis}={value!r} is not {names[kind]}") from None
