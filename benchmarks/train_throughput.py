@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from convnets import create_model
-from convnets.data import Batch, Loader
+from convnets.data import NO_STATISTICS, Batch, Finish, Loader
 from convnets.data.pictures import array_split
 from convnets.recipes.quick import quick
 from convnets.spec import Preprocess
@@ -70,8 +70,8 @@ def ours(compiled: bool) -> Callable[[], None]:
     training = Training(create_model("resnet20"), RECIPE, torch.device("cpu"))
     training.network.train()
     forward = torch.compile(training.network) if compiled else training.network
-    source, loss_function = batches(0), nn.CrossEntropyLoss()
-    return lambda: take_step(training, forward, loss_function, [next(source)], PREPROCESS, 0.1)
+    source, finish = batches(0), Finish(PREPROCESS, NO_STATISTICS, RECIPE.augment, RECIPE.seed)
+    return lambda: take_step(training, forward, finish, [next(source)], 0.1)
 
 
 def rate(step: Callable[[], None], steps: int) -> float:

@@ -39,7 +39,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_arguments_it_trains_on_digits(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convnets("train", "--epochs", 2) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[0].startswith("recipe quick (") and "no --recipe was given" in out.splitlines()[0]
+    first = out.splitlines()[0]
+    assert first.startswith("recipe quick (") and "the paper has none for this data" in first
     assert "--epochs rescales the recipe: epochs 40 -> 2" in out
     folder = here / "runs" / "resnet20"
     kept = {"run.json", "metrics.csv", "metrics.jsonl", "timing.csv", "curves.png", "confusion.png"}
@@ -74,7 +75,7 @@ def test_the_test_split_is_never_looked_at(here: Path, monkeypatch: pytest.Monke
         (["resnet20"], "was published on CIFAR-10; name a folder of pictures, or try the built-in --data digits"),
         (["vgg16"], "published on ImageNet"),
         (["resnet21", "--data", "digits"], "no network is called 'resnet21'; did you mean resnet"),
-        (["resnet20", "--data", "digits", "--recipe", "resnet/cifar"], "recipes: quick, resnet/cifar10"),
+        (["resnet20", "--data", "digits", "--recipe", "resnet/cifar"], "did you mean resnet/cifar10"),
         (["resnet20", "--data", "digits", "--set", "optimiser.lr=1"], "valid keys: name, source, epochs"),
         (["resnet20", "--data", "digits", "--set", "model.depth=1"], "no axis 'depth'; valid ones: shortcut"),
         (["resnet20", "--data", "digits", "--epochs", "0"], "must be at least 1"),
@@ -83,8 +84,12 @@ def test_the_test_split_is_never_looked_at(here: Path, monkeypatch: pytest.Monke
         (["resnet20", "--data", "digits", "--set", "ema=2"], "ema=2.0: must be at least 0 and below 1"),
         (["resnet20", "--data", "digits", "--set", "accumulate=3"], "must divide batch_size=64"),
         (["resnet20", "--data", "digits", "--set", "accumulate=0"], "must be between 1 and batch_size"),
-        (["resnet20", "--data", "digits", "--set", "schedule.warmup=-1"], "must not be negative"),
-        (["resnet20", "--data", "digits", "--set", "preprocess.mean=0.5"], "needs as many values as mean"),
+        (["resnet20", "--data", "digits", "--set", "warmup.epochs=-1"], "must not be negative"),
+        (["resnet20", "--data", "digits", "--set", "preprocess.mean=0.5,0.5"], "needs 1 values"),
+        (["resnet20", "--data", "digits", "--set", "optimizer=sdg"], "no such optimizer as 'sdg'; valid: sgd, rmsprop"),
+        (["resnet20", "--data", "digits", "--set", "augment.colour.hue=0.7"], "must be between 0 and 0.5"),
+        (["resnet20", "--data", "digits", "--set", "auxiliary=0.3"], "no auxiliary classifiers"),
+        (["resnet20", "--data", "digits", "--grow-from", "nowhere"], "No such file"),
         (["resnet18", "--data", "digits", "--batch-size", "1"], "needs two pictures at a time, not 1"),
         (["alexnet", "--data", "digits", "--img-size", "32"], "input_size=32 is too small for row"),
         (["vgg11", "--data", "digits", "--img-size", "16"], "the minimum is 32"),
@@ -242,3 +247,35 @@ def test_tensorboard_without_its_extra_says_how_to_get_it(
 def test_every_error_has_its_exit_code() -> None:
     codes = {kind.__name__: kind.exit_code for kind in ConvnetsError.__subclasses__()}
     assert codes == {"UsageError": 2, "CheckpointError": 3, "DivergedError": 4, "ResourceError": 5, "Interrupted": 1}
+
+
+def test_a_dry_run_says_what_would_happen_and_leaves_nothing(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convnets("train", "resnet20", "--data", "digits", "--epochs", 3, "--dry-run") == 0
+    out = capsys.readouterr().out
+    assert "quick: 3 epochs of 20 steps of 64 pictures, 60 steps in all" in out and "ms a step" in out
+    assert "resnet20: 269,434 parameters, input 1x8x8" in out and "MiB at its peak" in out and "•" in out
+    assert not list(here.iterdir())
+    assert convnets("train", "resnet20", "--data", "digits", "--epochs", 3, "--dry-run", "--json") == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["steps"] == 60 and values["seconds"] > 0 and len(values["rates"]) == 60
+
+
+def test_the_range_test_draws_and_suggests_a_rate(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convnets("lr-find", "resnet20", "--data", "digits", "--steps", 40, "--out", "rates.png") == 0
+    out = capsys.readouterr().out
+    assert "suggestion: --lr" in out and out.endswith("picture: rates.png\n") and (here / "rates.png").is_file()
+    assert convnets("lr-find", "resnet20", "--data", "digits", "--steps", 40, "--json", "--out", "rates.png") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 1e-4 < found["suggestion"] < 1 and len(found["rates"]) == len(found["losses"]) <= 40
+    assert found["rates"] == sorted(found["rates"])
+    assert convnets("lr-find", "resnet20", "--data", "digits", "--from", 1, "--to", 0.1) == 2
+    assert "needs 0 < lowest < highest" in capsys.readouterr().err
+
+
+def test_a_run_that_averages_batch_statistics_says_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convnets("train", "--epochs", 1, "--set", "bn_average=200", "--set", "ema=0.9", "--out", "run") == 0
+    assert "averaged over 256 training pictures" in capsys.readouterr().out
+    assert convnets("evaluate", "run", "--json") == 0
+    averaged = json.loads(capsys.readouterr().out)
+    assert convnets("evaluate", "run", "--raw", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["loss"] != averaged["loss"]

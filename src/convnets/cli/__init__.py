@@ -17,7 +17,10 @@ VERBS = {
     "list": "Networks of the catalogue.",
     "show": "One network row by row, beside its paper.",
     "diff": "What differs between two networks, or a network and its paper.",
+    "recipe": "How the papers trained, value by value.",
+    "augment": "What training makes of a picture.",
     "train": "Train a network on pictures.",
+    "lr-find": "Learning rates that a network bears, by a range test.",
     "evaluate": "Test errors of a trained network.",
     "predict": "Classify pictures.",
     "demo": "Train, evaluate and predict on built-in data.",
@@ -33,7 +36,7 @@ class Verbs(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f".{name}", __name__).command
+        command: click.Command = importlib.import_module(f".{name.replace('-', '_')}", __name__).command
         return command
 
     def resolve_command(

@@ -91,14 +91,14 @@ def split_run(paths: Sequence[str], weights: str | None) -> tuple[str | None, tu
     return paths[0], tuple(paths[1:])
 
 
-def load_run(run: str | None, model: str | None, weights: str | None) -> Loaded:
-    """The trained network that RUN, or --model with --weights, stands for."""
+def load_run(run: str | None, model: str | None, weights: str | None, raw: bool = False) -> Loaded:
+    """The trained network that RUN, or --model with --weights, stands for; `raw`: its weights, not their average."""
     from .. import runs
 
     if run is not None and weights is not None:
         raise UsageError("give either RUN or --weights, not both")
     if weights is not None:
-        return runs.load(weights, model=model)
+        return runs.load(weights, model=model, raw=raw)
     if run is None:
         raise UsageError("no RUN given; name a run folder such as runs/resnet20, or --model NAME --weights FILE")
-    return runs.load(run, model=model)
+    return runs.load(run, model=model, raw=raw)

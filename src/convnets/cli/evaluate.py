@@ -12,32 +12,43 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import CheckpointError, UsageError
+from ..papers.protocols import parse_all
 from .common import device_option, load_run, pick_device, table, weights_options
 
 if TYPE_CHECKING:
+    import torch
+
     from ..data import Source
-    from ..evaluate import Evaluation
+    from ..evaluate import Evaluation, ProtocolResult
+    from ..papers import Result
+    from ..papers.protocols import Protocol
     from ..runs import Loaded
 
 
 @click.command(short_help="Test errors of a trained network.")
-@click.argument("run", required=False)
+@click.argument("run", nargs=-1)
 @weights_options
 @click.option("--data", "--data-dir", metavar="SRC", help="Pictures, named as for train  [default: the run's own].")
 @click.option("--split", type=click.Choice(["test", "val", "train"]), help="Default: test if there is one, else val.")
-@click.option("--batch-size", "-b", type=click.IntRange(1), default=128, show_default=True)
+@click.option("--protocol", metavar="TEXT,...", help="Such as 1crop,10crop,dense@256+384, or paper: docs/protocols.md.")
+@click.option("--ensemble", is_flag=True, help="Average the probabilities of several RUNs.")
+@click.option("--raw", is_flag=True, help="The weights themselves, where the run kept an average of them.")
+@click.option("--batch-size", "-b", type=click.IntRange(1), help="Default: 128; what is quickest with --protocol.")
 @click.option("--workers", "-j", type=click.IntRange(0), default=0, help="Processes that load pictures  [default: 0].")
 @device_option
 @click.option("--out", metavar="DIR", help="Folder for the confusion picture; else the run folder.")
 @click.option("--bad-images", type=click.Choice(["error", "skip"]), default="error", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def command(
-    run: str | None,
+    run: tuple[str, ...],
     model: str | None,
     weights: str | None,
     data: str | None,
     split: str | None,
-    batch_size: int,
+    protocol: str | None,
+    ensemble: bool,
+    raw: bool,
+    batch_size: int | None,
     workers: int,
     device: str,
     out: str | None,
@@ -46,26 +57,97 @@ def command(
 ) -> None:
     """Evaluate RUN, a run folder or checkpoint file: errors in percent with 95 % intervals, class by class.
 
-    Data without splits is evaluated whole, unless the run was trained on it: then on the part set aside to validate.
+    With --protocol the errors by each test protocol, beside what the paper reports for the same network, data and
+    protocol. Data without splits is evaluated whole, unless the run was trained on it: then on the part set aside to
+    validate.
     """
+    parse_all(protocol or "1crop", paper=["1crop"])  # a mistyped one is told before anything is loaded
+    if len(run) > 1 and not ensemble:
+        raise UsageError(f"{len(run)} RUNs given; evaluate one, or average them with --ensemble")
+    if ensemble and weights is not None:
+        raise UsageError("--ensemble averages RUNs; --weights is a single network")
+    chosen = pick_device(device)
+    loaded = [load_run(one, model, weights, raw) for one in run or [None]]
+    source, split = _open(loaded[0], data, split, bad_images)
+    if not loaded[0].state:  # weights that bring no names take the data's
+        loaded = [dataclasses.replace(loaded[0], classes=source.classes)]
+    if protocol or ensemble:
+        tested = _test(loaded, source, split, protocol or "1crop", chosen, batch_size, workers)
+        (_say_tested_json if as_json else _say_tested)(loaded, source, split, tested)
+    else:
+        _evaluate(loaded[0], source, split, chosen, batch_size or 128, workers, out, as_json)
+
+
+def _evaluate(
+    loaded: Loaded,
+    source: Source,
+    split: str,
+    device: torch.device,
+    batch_size: int,
+    workers: int,
+    out: str | None,
+    as_json: bool,
+) -> None:
+    """One view of each picture, as the run was validated: measured, printed and drawn."""
     from ..data import Loader
     from ..evaluate import evaluate_network
 
-    loaded = load_run(run, model, weights)
-    source, split = _open(loaded, data, split, bad_images)
-    if not loaded.state:  # weights that bring no names take the data's
-        loaded = dataclasses.replace(loaded, classes=source.classes)
-    chosen = pick_device(device)
-    loader = Loader(source.splits[split], loaded.preprocess, batch_size=batch_size, workers=workers)
-    network = loaded.network.to(chosen)
-    result = evaluate_network(network, loader, loaded.preprocess, device=chosen, progress=True)
+    statistics = loaded.statistics
+    loader = Loader(
+        source.splits[split], loaded.preprocess, batch_size=batch_size, workers=workers, statistics=statistics
+    )
+    network = loaded.network.to(device)
+    result = evaluate_network(network, loader, loaded.preprocess, device=device, progress=True, statistics=statistics)
     picture = _draw(loaded, source, split, result, out)
     if as_json:
         about = {"run": str(loaded.path), "data": source.name, "split": split}
         click.echo(json.dumps({**about, **result.to_json(loaded.classes), "picture": picture and str(picture)}))
-    else:
-        _print(loaded, source, split, result)
-        click.echo(f"\nconfusion matrix: {picture or 'not drawn; --out DIR says where to'}")
+        return
+    _print(loaded, source, split, result)
+    click.echo(f"\nconfusion matrix: {picture or 'not drawn; --out DIR says where to'}")
+    others = [text for text in _paper_protocols(loaded, source) if text != "1crop"]
+    if others:
+        click.echo(f"one view of each picture, but the paper tested otherwise: add --protocol 1crop,{','.join(others)}")
+
+
+def _test(
+    loaded: list[Loaded],
+    source: Source,
+    split: str,
+    text: str,
+    device: torch.device,
+    batch_size: int | None,
+    workers: int,
+) -> list[ProtocolResult]:
+    from ..evaluate import ensemble, evaluate_ensemble
+
+    own = loaded[0].state.get("recipe", {}).get("protocols") or _paper_protocols(loaded[0], source)
+    members = ensemble(loaded)
+    for member in members:
+        member.network.to(device)
+    protocols = parse_all(text, own)
+    return evaluate_ensemble(
+        members, source.splits[split], protocols, device, batch_size=batch_size, workers=workers, progress=True
+    )
+
+
+def _paper_protocols(loaded: Loaded, source: Source) -> Sequence[str]:
+    """Those by which the network's paper tested on this data; where it did not, those of the run's recipe."""
+    from .. import papers, recipes
+
+    own = recipes.default(papers.find(loaded.network.name), source.name.lower())
+    return own.recipe.protocols if own else loaded.state.get("recipe", {}).get("protocols", ())
+
+
+def _published(loaded: list[Loaded], source: Source, split: str, protocol: Protocol) -> tuple[Result, ...]:
+    """What papers report for the same; nothing for an ensemble."""
+    from .. import papers
+
+    if len(loaded) > 1:
+        return ()
+    (one,) = loaded
+    filled = protocol.filled(one.preprocess.resize, one.preprocess.size)
+    return papers.published(one.network.name, f"{source.name} {split}", filled, len(one.classes))
 
 
 def _open(loaded: Loaded, data: str | None, split: str | None, bad_images: str) -> tuple[Source, str]:
@@ -110,6 +192,41 @@ def check_classes(own: Sequence[str], given: Sequence[str], spec: str, named: bo
 
 def _few(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def _say_tested(loaded: list[Loaded], source: Source, split: str, tested: list[ProtocolResult]) -> None:
+    names = ", ".join(one.network.name for one in loaded)
+    click.echo(f"{'ensemble of ' if len(loaded) > 1 else ''}{names} on {source.name}, {split} split\n")
+    header = ["protocol", "n", "top-1 error", "95 % interval", "top-5 error", "95 % interval", "views", "pictures/s",
+              "the paper's", "where"]  # fmt: skip
+    rows: list[list[object]] = []
+    for result in tested:
+        one = result.evaluation
+        (low1, high1), (low5, high5) = one.top1_interval, one.top5_interval
+        ours = [
+            result.protocol, f"{one.n:,}", f"{one.top1_error:.2f} %", f"{low1:.2f} to {high1:.2f} %",
+            f"{one.top5_error:.2f} %", f"{low5:.2f} to {high5:.2f} %", result.views,
+            f"{result.pictures_per_second:,.1f}",
+        ]  # fmt: skip
+        known = _published(loaded, source, split, result.protocol)
+        theirs = [[_errors(paper), f"{paper.place}: {paper.protocol}"] for paper in known] or [["", ""]]
+        rows += [[*(ours if not index else [""] * len(ours)), *own] for index, own in enumerate(theirs)]
+    click.echo(table(header, rows, right={1, 2, 4, 6, 7}))
+
+
+def _errors(paper: Result) -> str:
+    """Top-1 and top-5 as `24.7 / 7.8 %`."""
+    return " / ".join("-" if error is None else f"{error:g}" for error in (paper.top1, paper.top5)) + " %"
+
+
+def _say_tested_json(loaded: list[Loaded], source: Source, split: str, tested: list[ProtocolResult]) -> None:
+    rows = []
+    for result in tested:
+        known = _published(loaded, source, split, result.protocol)
+        papers = [{**dataclasses.asdict(paper), "place": paper.place} for paper in known]
+        rows.append({**result.to_json(loaded[0].classes), "published": papers})
+    runs = [str(one.path) for one in loaded]
+    click.echo(json.dumps({"runs": runs, "data": source.name, "split": split, "protocols": rows}))
 
 
 def _draw(loaded: Loaded, source: Source, split: str, result: Evaluation, out: str | None) -> Path | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,11 +13,15 @@ from .. import papers
 from ..errors import CheckpointError, UsageError
 from .common import device_option, pick_device
 
+if TYPE_CHECKING:
+    from ..train import run
+    from ..train.plan import Request
+
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--data", "--data-dir", metavar="SRC", help="digits, a folder, CSV or archive of pictures, cifar10 ...")
-@click.option("--recipe", metavar="R", help="quick, or a paper's own such as resnet/cifar10.")
+@click.option("--recipe", metavar="R", help="quick, finetune, or a paper's  [default: the network's own].")
 @click.option("--epochs", type=int, metavar="N", help="Train N epochs; every milestone is rescaled in proportion.")
 @click.option("--out", "--output", metavar="DIR", help="The run folder itself [default: runs/NAME, runs/NAME-2, ...].")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A field of the recipe, or model.AXIS.")
@@ -25,6 +31,7 @@ from .common import device_option, pick_device
 @click.option("--img-size", "--imgsz", type=int, metavar="PX", help="Same as --set preprocess.size=PX.")
 @click.option("--val-fraction", type=float, help="Share to validate on, where there is no split  [default: 0.1].")
 @click.option("--seed", type=int, metavar="N", help="Initial weights, order and augmentation  [default: 0].")
+@click.option("--grow-from", metavar="RUN", help="Start from the rows of a trained network that fit.")
 @click.option("--resume", metavar="RUN|FILE|auto", help="Continue a run; auto: --out, else the newest unfinished run.")
 @click.option("--allow-change", multiple=True, metavar="KEY", help="Let --resume change KEY.")
 @click.option("--save-every", metavar="STEPS|5m", help="Save this often as well as after every epoch  [default: 5m].")
@@ -32,14 +39,16 @@ from .common import device_option, pick_device
 @click.option("--compile", "compile_", is_flag=True, help="Compile the network with torch.compile.")
 @click.option("--bad-images", type=click.Choice(["error", "skip"]), default="error", show_default=True)
 @click.option("--allow-empty", is_flag=True, help="Allow class folders without pictures.")
+@click.option("--dry-run", is_flag=True, help="Print the whole plan, with time and memory from a few real steps.")
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: the plan as one JSON object.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs too (extra: convnets[tensorboard]).")
 @device_option
 def command(
     name: str | None, data: str | None, recipe: str | None, epochs: int | None, out: str | None,
     assignments: tuple[str, ...], batch_size: int | None, lr: float | None, weight_decay: float | None,
-    img_size: int | None, val_fraction: float | None, seed: int | None, resume: str | None,
+    img_size: int | None, val_fraction: float | None, seed: int | None, grow_from: str | None, resume: str | None,
     allow_change: tuple[str, ...], save_every: str | None, workers: int | None, compile_: bool, bad_images: str,
-    allow_empty: bool, tensorboard: bool, device: str,
+    allow_empty: bool, dry_run: bool, as_json: bool, tensorboard: bool, device: str,
 ) -> None:  # fmt: skip
     """Train NAME on the pictures of --data; without either, a small network on the built-in digits."""
     steps, seconds = read_save_every(save_every)
@@ -56,11 +65,26 @@ def command(
     from ..train.plan import Request
     from ..train.resume import resume as go_on
 
-    request = Request(name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty)
+    request = Request(name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty, grow_from)
     machine = run.Machine(pick_device(device), workers, compile_, steps, seconds, tensorboard)
+    if dry_run:
+        _dry_run(request, machine, as_json)
+        return
     path = find_run(resume, name, out) if resume else None
     folder = go_on(path, request, machine, allow_change) if path else run.start(request, machine, out)
     print(f"next: convnets evaluate {folder.path}   or   convnets predict {folder.path} PICTURE")
+
+
+def _dry_run(request: Request, machine: run.Machine, as_json: bool) -> None:
+    from ..train.dry_run import forecast, report
+    from ..train.plan import make_plan
+
+    plan = make_plan(request)
+    values = forecast(plan, machine)
+    if as_json:
+        click.echo(json.dumps(values))
+        return
+    click.echo("\n".join([*plan.said, report(plan, values)]))
 
 
 def read_save_every(text: str | None) -> tuple[int, float]:

@@ -2,20 +2,28 @@
 
 from .augment import prepare
 from .decode import decode, read_picture
-from .loader import Batch, Loader, channel_statistics, normalise
+from .finish import Finish, Mixed
+from .loader import Batch, Loader, normalise
+from .measure import channel_statistics, measure
 from .pictures import Pictures, Source, Split
 from .scan import check
 from .sources import open_source
+from .statistics import NO_STATISTICS, Statistics
 
 __all__ = [
+    "NO_STATISTICS",
     "Batch",
+    "Finish",
     "Loader",
+    "Mixed",
     "Pictures",
     "Source",
     "Split",
+    "Statistics",
     "channel_statistics",
     "check",
     "decode",
+    "measure",
     "normalise",
     "open_source",
     "prepare",

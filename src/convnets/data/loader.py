@@ -14,19 +14,21 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..errors import ConvnetsError, ResourceError, UsageError
 from ..spec import Augment, Preprocess
-from .augment import augment_batch, augment_picture, centre_crop, prepare, resize_shorter
+from .augment import augment_batch, augment_picture, centre_crop, prepare, uncropped
 from .decode import to_channels
 from .pictures import MemoryPictures, Pictures, Split
-from .randomness import permutation
+from .sampling import Order
 from .scan import MEMORY_LIMIT
-
-STATISTICS_SAMPLES = 2000
+from .statistics import NO_STATISTICS, Statistics, before_crop, standardise
 
 Key = tuple[int, np.ndarray]  # an epoch and the samples of one batch
 
 
 class Batch(NamedTuple):
-    """Pictures uint8 (B, C, H, W) in channels_last memory, labels int64 (B,), and the samples' numbers in the split."""
+    """Pictures uint8 (B, C, H, W) in channels_last memory, labels int64 (B,), and the samples' numbers in the split.
+
+    With balanced sampling a number may be higher by a multiple of the split's length: see sampling.Order.
+    """
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -50,12 +52,15 @@ class Loader:
         shuffle: bool = False,
         seed: int = 0,
         workers: int = 0,
+        statistics: Statistics = NO_STATISTICS,
+        sampling: str = "shuffled",
     ) -> None:
         if batch_size < 1 or workers < 0:
             raise UsageError(f"batch size {batch_size} and workers {workers}: at least 1 and 0 are needed")
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
-        self.samples = len(split)
-        self._batches = _Batches(split, preprocess, augment, seed)
+        self.split = split
+        self._order = Order(split.labels, shuffle, sampling, seed)
+        self._batches = _Batches(split, preprocess, augment, seed, statistics)
         self._keys: list[Key] = []
         self._workers = None
         if workers and self._batches.whole is None:
@@ -73,7 +78,7 @@ class Loader:
                 )
 
     def __len__(self) -> int:
-        full, rest = divmod(self.samples, self.batch_size)
+        full, rest = divmod(len(self._order), self.batch_size)
         return full + (rest > 0 and not (self.shuffle and full > 0))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
@@ -81,8 +86,7 @@ class Loader:
 
         Raises DataError naming a picture that can no longer be read, ResourceError when a worker process died.
         """
-        order = permutation(self.seed, epoch, self.samples) if self.shuffle else np.arange(self.samples)
-        size = self.batch_size
+        order, size = self._order.of(epoch), self.batch_size
         self._keys[:] = [(epoch, order[i * size : (i + 1) * size]) for i in range(start, len(self))]
         for item in self._prepared():
             if isinstance(item, ConvnetsError):
@@ -114,66 +118,64 @@ class Loader:
 class _Batches(Dataset[Any]):
     """Batches by key, prepared in whichever process asks; errors are values, to cross processes in one line."""
 
-    def __init__(self, split: Split, preprocess: Preprocess, augment: Augment | None, seed: int) -> None:
+    def __init__(
+        self, split: Split, preprocess: Preprocess, augment: Augment | None, seed: int, statistics: Statistics
+    ) -> None:
         self.split, self.preprocess, self.augment, self.seed = split, preprocess, augment, seed
-        self.whole = None if augment and augment.area else _resized_whole(split.pictures, preprocess)
+        self.statistics = statistics
+        one_by_one = augment is not None and (augment.area or augment.scale or augment.policy != "none")
+        self.whole = None if one_by_one else _resized_whole(split.pictures, preprocess)
 
     def __getitem__(self, key: Key) -> tuple[torch.Tensor, torch.Tensor, np.ndarray] | ConvnetsError:
         epoch, index = key
         try:
-            batch = self._one_by_one(epoch, index) if self.whole is None else self._together(epoch, index, self.whole)
+            whole = self.whole
+            batch = self._one_by_one(epoch, index) if whole is None else self._together(epoch, index, whole)
         except ConvnetsError as error:
             return error
-        return torch.from_numpy(np.ascontiguousarray(batch)), torch.from_numpy(self.split.labels[index]), index
+        labels = self.split.labels[index % len(self.split)]
+        return torch.from_numpy(np.ascontiguousarray(batch)), torch.from_numpy(labels), index
 
     def _together(self, epoch: int, index: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        batch = whole[index % len(whole)]
+        if before_crop(self.preprocess, self.statistics, batch.shape[1:]):
+            batch = standardise(batch, self.preprocess, self.statistics)
         if self.augment is None:
-            return centre_crop(whole[index], self.preprocess.size)
-        return augment_batch(whole[index], self.preprocess, self.augment, self.seed, epoch, index)
+            return centre_crop(batch, self.preprocess.size)
+        return augment_batch(batch, self.preprocess, self.augment, self.seed, epoch, index)
 
     def _one_by_one(self, epoch: int, index: np.ndarray) -> np.ndarray:
-        load = self.split.pictures.load
+        load, count = self.split.pictures.load, len(self.split)
         if self.augment is None:
-            return np.stack([prepare(load(i), self.preprocess) for i in index.tolist()])
+            return np.stack([prepare(load(i), self.preprocess, self.statistics) for i in index.tolist()])
         recipe = (self.preprocess, self.augment, self.seed, epoch)
-        return np.stack([augment_picture(load(i), *recipe, i) for i in index.tolist()])
+        return np.stack([augment_picture(load(i % count), *recipe, i, self.statistics) for i in index.tolist()])
 
 
-def normalise(images: torch.Tensor, preprocess: Preprocess) -> torch.Tensor:
-    """uint8 (B, C, H, W) as float32 in the same memory format: scaled to 0..1, less the mean, over the deviation.
+def normalise(
+    images: torch.Tensor,
+    preprocess: Preprocess,
+    statistics: Statistics = NO_STATISTICS,
+    standardised: bool | None = None,
+) -> torch.Tensor:
+    """Grey levels (B, C, H, W) as float32 in the same memory format: scaled to 0..1, less the mean, over the deviation.
 
-    An empty mean and std leave it at 0..1. Raises UsageError where they do not fit the channels.
+    What the loader gave as float32 is `standardised` already and stays, unless that says otherwise. A mean image is
+    taken off pictures of its size; of others, its mean colour. An empty mean and std leave it at 0..1. Raises
+    UsageError where they do not fit.
     """
+    if images.is_floating_point() if standardised is None else standardised:
+        return images
     channels = images.shape[1]
     mean, std = preprocess.mean or (0.0,) * channels, preprocess.std or (1.0,) * channels
     if not len(mean) == len(std) == channels:
         raise UsageError(f"preprocess.mean {mean} and std {std} do not fit pictures of {channels} channels")
     shift = torch.tensor(mean, device=images.device).mul_(255).view(-1, 1, 1)
+    if statistics.mean_image is not None:
+        image = torch.from_numpy(statistics.mean_image).to(images.device).permute(2, 0, 1)
+        shift = image if image.shape == images.shape[1:] else image.mean((1, 2), keepdim=True)
     scale = torch.tensor(std, device=images.device).mul_(255).reciprocal_().view(-1, 1, 1)
-    return images.to(torch.float32).sub_(shift).mul_(scale)
-
-
-def channel_statistics(split: Split, preprocess: Preprocess) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, 0..1, over the prepared pictures of a (training) split.
-
-    Exact sums over all pictures in memory; over the same 2,000 at most of a set that is streamed. A channel that never
-    changes is given deviation 1.
-    """
-    index = np.arange(len(split))
-    if not isinstance(split.pictures, MemoryPictures):
-        index = np.sort(permutation(0, 0, len(split))[:STATISTICS_SAMPLES])
-    loader = Loader(split.take(index), preprocess, batch_size=256)
-    count, total, squares = 0, np.zeros(preprocess.channels), np.zeros(preprocess.channels)
-    for images, _, _ in loader.epoch(0):
-        values = images.permute(0, 2, 3, 1).reshape(-1, preprocess.channels)
-        histogram = np.stack([np.bincount(channel, minlength=256) for channel in values.numpy().T])
-        count += len(values)
-        total += histogram @ np.arange(256)
-        squares += histogram @ np.arange(256) ** 2
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    std[std == 0] = 255
-    return tuple((mean / 255).tolist()), tuple((std / 255).tolist())
+    return images.to(torch.float32, copy=True).sub_(shift).mul_(scale)
 
 
 def _resized_whole(pictures: Pictures, preprocess: Preprocess) -> np.ndarray | None:
@@ -183,12 +185,12 @@ def _resized_whole(pictures: Pictures, preprocess: Preprocess) -> np.ndarray | N
     array = to_channels(pictures.pictures, preprocess.channels)
     if not len(array):
         return array
-    first = resize_shorter(array[0], preprocess)
+    first = uncropped(array[0], preprocess)
     if first.shape == array[0].shape:
         return array
     if first.nbytes * len(array) > MEMORY_LIMIT:
         return None
-    return np.stack([resize_shorter(picture, preprocess) for picture in array])
+    return np.stack([uncropped(picture, preprocess) for picture in array])
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ..data import Loader, normalise
+from ..data import NO_STATISTICS, Loader, Statistics, normalise
 from ..network import Network
 from ..spec import Preprocess
 from .metrics import Evaluation, Tally
@@ -24,6 +24,7 @@ def evaluate_network(
     device: torch.device | str = "cpu",
     progress: bool = False,
     after_batch: Callable[[], None] = lambda: None,
+    statistics: Statistics = NO_STATISTICS,
 ) -> Evaluation:
     """Evaluate every sample of `loader`'s split exactly once, in evaluation mode, on the `device` the network is on.
 
@@ -32,7 +33,7 @@ def evaluate_network(
     """
     device = torch.device(device)
     tally = Tally(network.num_classes)
-    seen = np.zeros(loader.samples, dtype=bool)
+    seen = np.zeros(len(loader.split), dtype=bool)
     shown = progress and sys.stderr.isatty()
     with evaluating(network):
         for batch in tqdm(loader.epoch(0), "evaluate", len(loader), leave=False, disable=not shown, unit="batch"):
@@ -40,7 +41,7 @@ def evaluate_network(
                 raise RuntimeError("the loader gave a sample twice")
             seen[batch.index] = True
             images = batch.images.to(device, non_blocking=True)
-            tally.update(network(normalise(images, preprocess)), batch.labels)
+            tally.update(network(normalise(images, preprocess, statistics)), batch.labels)
             after_batch()
     if not seen.all():
         raise RuntimeError(f"the loader left out {np.sum(~seen)} of {len(seen)} samples; evaluate with shuffle=False")

@@ -75,6 +75,7 @@ def draw_curves(rows: Sequence[Row], path: str | Path, title: str = "") -> Path:
         for axes, what, unit in zip(panels[:2], ("loss", "error"), ("loss (nats)", "error (percent)"), strict=True):
             _curve(axes, rows, f"train_{what}", "training", BLUE)
             _curve(axes, rows, f"val_{what}", "validation", ORANGE)
+            _curve(axes, rows, f"ema_val_{what}", "validation, averaged weights", GREEN)
             axes.set(ylabel=unit)
             if axes.lines:
                 axes.legend(frameon=False)
@@ -87,6 +88,25 @@ def draw_curves(rows: Sequence[Row], path: str | Path, title: str = "") -> Path:
             axes.grid(alpha=0.25, linewidth=0.6)
             axes.spines[["top", "right"]].set_visible(False)
         figure.suptitle(title, fontsize=12)
+    return Path(path)
+
+
+def draw_rates(
+    rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], suggestion: float, path: str | Path,
+    title: str = "",
+) -> Path:  # fmt: skip
+    """The loss of a range test (nats) against the learning rate, as it was and smoothed, with the suggested rate."""
+    with _figure(path, (7.5, 4.2)) as figure:
+        axes = figure.add_subplot()
+        axes.plot(rates, losses, color=PALE, linewidth=0.8, label="each step")
+        axes.plot(rates, smoothed, color=BLUE, linewidth=1.8, label="smoothed")
+        axes.axvline(suggestion, color=ORANGE, linewidth=1.2, linestyle="--", label=f"suggestion {suggestion:.2g}")
+        top = max(smoothed[0], max(smoothed[: smoothed.index(min(smoothed)) + 1]))
+        axes.set(xscale="log", xlabel="learning rate", ylabel="loss (nats)", ylim=(0.9 * min(smoothed), 1.3 * top))
+        axes.grid(alpha=0.25, linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+        axes.set_title(title, fontsize=11)
     return Path(path)
 
 

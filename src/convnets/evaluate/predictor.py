@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageOps
 
 from .. import papers, runs
-from ..data import normalise, prepare
+from ..data import NO_STATISTICS, normalise, prepare
 from ..data.decode import decode, read_picture, to_channels
 from ..errors import DataError, UsageError
 from ..network import Network
@@ -77,11 +77,13 @@ class Predictor:
         if isinstance(run_or_network, Network):
             network = run_or_network
             names: Sequence[str] = [str(index) for index in range(network.num_classes)]
-            stored = None
+            stored, statistics = None, NO_STATISTICS
         else:
             loaded = run_or_network if isinstance(run_or_network, runs.Loaded) else runs.load(run_or_network)
             network, names, stored = loaded.network, loaded.classes, loaded.preprocess
+            statistics = loaded.statistics
         self.preprocess = preprocess or stored or _catalogue_preprocess(network)
+        self.statistics = statistics
         self.classes = tuple(names if classes is None else classes)
         if len(self.classes) != network.num_classes:
             raise UsageError(f"{len(self.classes)} class names for a network of {network.num_classes} classes")
@@ -120,7 +122,7 @@ class Predictor:
 
     def _prepare(self, picture: Picture) -> np.ndarray | DataError:
         try:
-            return prepare(_pixels(picture, self.preprocess.channels), self.preprocess)
+            return prepare(_pixels(picture, self.preprocess.channels), self.preprocess, self.statistics)
         except DataError as error:
             return error
 
@@ -129,7 +131,7 @@ class Predictor:
             return []
         images = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).to(self.device)
         with evaluating(self.network):
-            logits = self.network(normalise(images, self.preprocess)).cpu().double()
+            logits = self.network(normalise(images, self.preprocess, self.statistics)).cpu().double()
         check_finite(logits)
         order = torch.sort(logits, dim=1, descending=True, stable=True).indices.numpy()
         probabilities = logits.softmax(1).float().numpy()

@@ -17,7 +17,7 @@ from ..network import Network, WithAuxiliary, map_shape
 
 __all__ = [
     "Network", "WithAuxiliary", "auxiliary_forms", "axes", "create_model", "departures", "describe", "diff",
-    "list_models", "with_auxiliary",
+    "grown_rows", "list_models", "with_auxiliary",
 ]  # fmt: skip
 
 
@@ -47,11 +47,11 @@ def create_model(
     return network
 
 
-def with_auxiliary(network: Network, form: str | None = None) -> WithAuxiliary:
+def with_auxiliary(network: Network, form: str | None = None, size: int | None = None) -> WithAuxiliary:
     """The network with its paper's auxiliary classifiers, which returns (logits, (auxiliary logits, ...)) always.
 
     `form` is one of `auxiliary_forms(network.name)`, by default the first. The heads are made for the network's
-    classes and for pictures of the paper's size, or of its `input_size`. Raises UsageError where there are none.
+    classes, and for pictures of `size` pixels a side, by default the paper's. Raises UsageError where there are none.
     """
     forms, entry = auxiliary_forms(network.name), papers.find(network.name)
     if not forms:
@@ -60,7 +60,7 @@ def with_auxiliary(network: Network, form: str | None = None) -> WithAuxiliary:
     if chosen not in forms:
         raise UsageError(f"form={chosen!r} is unknown for {network.name}; valid values: {', '.join(forms)}")
     heads: dict[str, nn.Module] = {}
-    rows, side = dict(network.named_children()), network.input_size or entry.input[1]
+    rows, side = dict(network.named_children()), size or network.input_size or entry.input[1]
     for row, head in _file(entry).AUXILIARY[entry.name][chosen].items():
         before = list(rows)[: list(rows).index(row) + 1]
         shape = map_shape({name: rows[name] for name in before}, network.in_channels, side)
@@ -72,6 +72,12 @@ def auxiliary_forms(name: str) -> list[str]:
     """The forms of a network's auxiliary classifiers, the default first; none where the paper has none."""
     entry = papers.find(name)
     return list(getattr(_file(entry), "AUXILIARY", {}).get(entry.name, {}))
+
+
+def grown_rows(name: str) -> tuple[str, ...] | None:
+    """The rows that the paper's deeper networks take from its first one; None where it says nothing of the kind."""
+    rows: tuple[str, ...] | None = getattr(_file(papers.find(name)), "GROWS", None)
+    return rows
 
 
 def list_models(pattern: str = "*") -> list[str]:

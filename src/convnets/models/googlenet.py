@@ -106,8 +106,11 @@ def googlenet(
 def auxiliary(
     shape: tuple[int, int, int], num_classes: int, conv: Unit = conv_relu, pool: nn.Module | None = None
 ) -> nn.Module:
-    """Sec. 5: 5x5 average pooling at a stride of 3, 1x1 convolution, two fully connected layers with 70 % dropout."""
-    pool = nn.AvgPool2d(5, 3) if pool is None else pool
+    """Sec. 5: 5x5 average pooling at a stride of 3, 1x1 convolution, two fully connected layers with 70 % dropout.
+
+    A map smaller than 5x5, of a smaller picture than the paper's, is pooled whole.
+    """
+    pool = nn.AvgPool2d(min(5, shape[1]), 3) if pool is None else pool
     channels, height, width = map_shape({"pool": pool}, *shape[:2])  # 14x14 to 4x4
     return stack(
         pool=pool,

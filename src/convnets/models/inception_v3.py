@@ -145,8 +145,8 @@ def inception_v3(
 
 
 def auxiliary(shape: tuple[int, int, int], num_classes: int, fig8: bool = False) -> nn.Module:
-    """5x5 average pooling at a stride of 3, 1x1, 5x5 or (`fig8`, with the batch normalisation of Sec. 10) fc, fc."""
-    pool = nn.AvgPool2d(5, 3)
+    """5x5 average pooling (all of a smaller map), 1x1, 5x5 or (`fig8`, with Sec. 10's batch normalisation) fc, fc."""
+    pool = nn.AvgPool2d(min(5, shape[1]), 3)
     channels, *kernel = map_shape({"pool": pool}, *shape[:2])  # 5x5
     rows = {"pool": pool, "conv1x1": conv(channels, 128, 1)}
     if not fig8:

@@ -64,6 +64,10 @@ def vgg(
     return Network(rows, head="fc6", initialise=rule, input_size=input_size)
 
 
+# Sec. 3.1: what deeper networks take from A, "the first four convolutional layers and the last three". Read by stages:
+# by position the shapes do not fit (the fourth of D has 128 inputs, of A 256).
+GROWS = ("conv1_1", "conv2_1", "conv3_1", "conv3_2", "fc6", "fc7", "fc8")
+
 VARIANTS: dict[str, Any] = {
     "vgg11": partial(vgg, A),
     "vgg11_lrn": partial(vgg, A, lrn=True),

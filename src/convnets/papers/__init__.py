@@ -32,9 +32,19 @@ from . import (
     xception,
     zfnet,
 )
+from .protocols import Protocol, parse
 from .record import Entry, Paper, Printed, Published, Result
 
-__all__ = ["Entry", "Paper", "Printed", "Published", "Result", "families", "find", "names", "record"]
+__all__ = ["Entry", "Paper", "Printed", "Published", "Result", "families", "find", "names", "published", "record"]
+
+# A data set's name and split with us -> its number of classes, and what the records call it.
+TEST_SETS = {
+    "imagenet val": (1000, ("ImageNet val", "ILSVRC-2012 val")),
+    "cifar10 test": (10, ("CIFAR-10 test",)),
+    "cifar100 test": (100, ("CIFAR-100 test",)),
+    "svhn test": (10, ("SVHN test",)),
+    "mnist test": (10, ("MNIST test",)),
+}
 
 
 def _catalogue(*papers: dict[str, Entry]) -> tuple[dict[str, Entry], dict[str, str]]:
@@ -77,6 +87,20 @@ def find(name: str) -> Entry:
         hint = f"did you mean {' or '.join(close)}?" if close else "`convnets list` names them all"
         raise UsageError(f"no network is called {name!r}; {hint}")
     return _ENTRIES[key]
+
+
+def published(name: str, dataset: str, protocol: str | Protocol, classes: int | None = None) -> tuple[Result, ...]:
+    """What papers report for this network alone, on `imagenet val` or the like, by this protocol; its own paper first.
+
+    None where the data has another number of `classes` than the papers', as a part of ImageNet has.
+    """
+    number, texts = TEST_SETS.get(dataset.lower(), (0, ()))
+    if classes not in (None, number):
+        return ()
+    entry, asked = find(name), parse(protocol) if isinstance(protocol, str) else protocol
+    there = [(result, result.key) for result in entry.results if result.dataset in texts]
+    same = [result for result, key in there if key is not None and key.agrees(asked, entry.input[1])]
+    return tuple(sorted(same, key=lambda result: bool(result.source)))
 
 
 def record(name: str) -> dict[str, Any]:

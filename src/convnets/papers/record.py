@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
+from .protocols import Protocol, printed
+
 
 @dataclass(frozen=True)
 class Paper:
@@ -76,6 +78,11 @@ class Result:
     def place(self) -> str:
         """Where it stands, with the paper where it is another one."""
         return f"{self.where} of {self.source}" if self.source else self.where
+
+    @property
+    def key(self) -> Protocol | None:
+        """The protocol as an object; None where several networks were averaged, or the paper does not say enough."""
+        return printed(self.protocol)
 
 
 @dataclass(frozen=True)

@@ -16,19 +16,23 @@ def quick(pictures: int, size: int | None, side: int, channels: int, normalised:
     allows a ten times higher rate.
     """
     small = size is not None and size <= SMALL
-    resize = None if side == size else side if small else round(side * 256 / 224)
     return Recipe(
         name="quick",
         source="ours",
         epochs=max(5, min(MOST_EPOCHS, round(PICTURES_SEEN / max(1, pictures)))),
         batch_size=min(64, max(8, pictures // 10)),
-        optimizer=SGD(
-            lr=0.1 if normalised else 0.01, nesterov=True, weight_decay=5e-4, decay_norm_and_bias=False
-        ),
+        optimizer=SGD(lr=0.1 if normalised else 0.01, nesterov=True, weight_decay=5e-4, decay_norm_and_bias=False),
         schedule=OneCycle(peak=0.2),
-        preprocess=Preprocess(size=side, resize=resize, channels=channels),
+        preprocess=Preprocess(size=side, resize=resized(size, side), channels=channels),
         augment=_augment(small, side, channels),
     )
+
+
+def resized(size: int | None, side: int) -> int | None:
+    """To which shorter side pictures of `size` are resized before `side` is cut out: not at all where they fit."""
+    if side == size:
+        return None
+    return side if size is not None and size <= SMALL else round(side * 256 / 224)
 
 
 def _augment(small: bool, side: int, channels: int) -> Augment:

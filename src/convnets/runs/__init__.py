@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import papers, spec
+from ..data import NO_STATISTICS, Statistics
 from ..errors import CheckpointError, UsageError
 from ..models import create_model
 from ..network import Network
@@ -21,20 +22,22 @@ __all__ = ["Loaded", "RunFolder", "load"]
 
 @dataclass(frozen=True)
 class Loaded:
-    """A trained network with what its weights mean: class names and preprocessing."""
+    """A trained network with what its weights mean: class names, preprocessing, statistics of the training pictures."""
 
     network: Network
     classes: tuple[str, ...]
     preprocess: spec.Preprocess
     state: dict[str, Any]
     path: Path
+    statistics: Statistics = NO_STATISTICS
 
 
-def load(run: str | Path, model: str | None = None) -> Loaded:
+def load(run: str | Path, model: str | None = None, *, raw: bool = False) -> Loaded:
     """A trained network from a run folder (its best checkpoint) or a .safetensors file, in eval mode.
 
-    `model` names the network; plain weights, which do not name theirs, need it. Raises UsageError where nothing is
-    there, CheckpointError where the file is damaged or belongs to another network.
+    Where the run kept an average of the weights, that is taken, or with `raw` the weights themselves. `model` names the
+    network; plain weights, which do not name theirs, need it. Raises UsageError where nothing is there, CheckpointError
+    where the file is damaged or belongs to another network.
     """
     path = Path(run)
     if path.is_dir():
@@ -46,11 +49,15 @@ def load(run: str | Path, model: str | None = None) -> Loaded:
     if model is not None and papers.find(model).name != name:
         raise CheckpointError(f"{path}: holds the weights of {name}, not of {model}; use --model {name}")
     network = create_model(name, **state["network"]["overrides"])
-    prefix = "ema." if any(key.startswith("ema.") for key in tensors) else "model."
-    own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-    load_weights(network, own, path)
+    load_weights(network, (not raw and under("ema.", tensors)) or under("model.", tensors), path)
     preprocess = spec.from_dict(spec.Preprocess, state["preprocess"])
-    return Loaded(network.eval(), tuple(state["classes"]), preprocess, state, path)
+    statistics = Statistics.of(under("statistics.", tensors))
+    return Loaded(network.eval(), tuple(state["classes"]), preprocess, state, path, statistics)
+
+
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a checkpoint whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def load_weights(network: Network, weights: dict[str, Tensor], path: Path) -> None:

@@ -17,7 +17,7 @@ from ..data import Batch
 from ..errors import Interrupted
 from ..evaluate.pictures import draw_curves
 from ..runs.folder import BEST, LAST, RunFolder
-from .state import Training
+from .state import Training, judged
 
 PLAIN_LINE_EVERY = 30.0  # seconds between lines where nobody watches a terminal
 DRAW_EVERY = 60.0  # seconds between drawings of the curves
@@ -100,7 +100,7 @@ class RunKeeper:
 
     def after_epoch(self, training: Training, row: dict[str, Any]) -> None:
         """Record the epoch; keep its weights where they are the best so far; save."""
-        error, loss = row.get("val_error", row["train_error"]), row.get("val_loss", row["train_loss"])
+        error, loss = judged(row)
         best = training.best
         if "val_error" not in row or best is None or (error, loss) < (best["error"], best["loss"]):
             training.best = {"epoch": row["epoch"], "error": error, "loss": loss}
@@ -120,10 +120,7 @@ class RunKeeper:
         self.saved_at = time.monotonic()
 
     def _save_best(self, training: Training) -> None:
-        weights = training.average.values if training.average else training.network.state_dict()
-        self.folder.save(
-            BEST, {f"model.{name}": tensor for name, tensor in weights.items()}, {**self.about, **training.state()}
-        )
+        self.folder.save(BEST, training.weights(), {**self.about, **training.state()})
 
     def _record(self, training: Training, row: dict[str, Any]) -> None:
         """Metrics, and the times apart from them: two runs of one recipe agree in metrics.csv to the byte."""
@@ -212,5 +209,7 @@ def epoch_line(row: dict[str, Any], epochs: int, clock: Clock, left: float) -> s
     text += f"train loss {row['train_loss']:.4f} error {row['train_error']:5.2f} %"
     if "val_error" in row:
         text += f"  val loss {row['val_loss']:.4f} error {row['val_error']:5.2f} %"
+    if "ema_val_error" in row:
+        text += f"  averaged {row['ema_val_error']:5.2f} %"
     waiting = 100 * clock.waiting_share()
     return text + f"  {clock.rate():6.0f} images/s  {waiting:2.0f} % waiting  {clock_text(left)} left"

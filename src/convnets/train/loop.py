@@ -6,12 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_
 
-from ..data import Batch, Loader, normalise
+from ..data import Batch, Finish, Loader, Mixed
 from ..evaluate import evaluate_network
-from ..spec import Preprocess
-from .state import Training
+from .optimizers import limit_filters
+from .state import Training, judged
+
+Forward = Callable[[Tensor], Any]  # logits, or with auxiliary classifiers (logits, (logits, ...))
 
 CHECK_EVERY = 20  # steps between looks at the loss on an accelerator, where each look waits for the device
 
@@ -36,67 +41,105 @@ def train(
     training: Training,
     train_loader: Loader,
     val_loader: Loader | None,
-    preprocess: Preprocess,
     keeper: Keeper,
-    forward: Callable[[Tensor], Tensor] | None = None,
+    forward: Forward | None = None,
 ) -> None:
-    """Train until the recipe's last epoch. `forward` is the network's own call, or a compiled form of it."""
-    recipe, forward = training.recipe, forward or training.network
-    loss_function = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
+    """Train until the recipe's last epoch. `forward` is the model's own call, or a compiled form of it."""
+    recipe, forward = training.recipe, forward or training.model
+    finish = Finish(recipe.preprocess, training.statistics, recipe.augment, recipe.seed)
     steps = steps_per_epoch(train_loader, recipe.accumulate)
     while training.epoch < recipe.epochs:
-        training.network.train()
+        begin_epoch(training)
         batches = train_loader.epoch(training.epoch, start=training.batch)
         for group in keeper.watch(_groups(batches, recipe.accumulate), training):
             rate = training.scheduler.rate(training.epoch + training.batch / recipe.accumulate / steps)
-            take_step(training, forward, loss_function, group, preprocess, rate)
+            take_step(training, forward, finish, group, rate)
             keeper.after_step(training)
         training.check_finite()
         row = {"epoch": training.epoch + 1, "step": training.step, "lr": training.rate()}
         row |= dict(zip(("train_loss", "train_error"), training.means(), strict=True))
         if val_loader is not None:
-            row |= validate(training, val_loader, preprocess, keeper.stop_if_asked)
-        training.scheduler.observe(row.get("val_error", row["train_error"]))
+            row |= validate(training, val_loader, keeper.stop_if_asked)
+        training.scheduler.observe(judged(row)[0])
         training.log.append(row)
         training.next_epoch()
         keeper.after_epoch(training, row)
 
 
-def take_step(
-    training: Training,
-    forward: Callable[[Tensor], Tensor],
-    loss_function: nn.Module,
-    group: list[Batch],
-    preprocess: Preprocess,
-    rate: float,
-) -> None:
+def begin_epoch(training: Training) -> None:
+    """Training mode, but for batch normalisation in the epochs at the end that leave it as it is."""
+    training.model.train()
+    if training.epoch < training.recipe.epochs - training.recipe.freeze_bn:
+        return
+    for module in training.model.modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            module.eval()
+            for parameter in module.parameters():
+                parameter.requires_grad_(False)
+                parameter.grad = None
+
+
+def take_step(training: Training, forward: Forward, finish: Finish, group: list[Batch], rate: float) -> None:
     """One step of the optimizer on the gradients of all batches of `group`. Raises DivergedError at a NaN loss."""
+    recipe = training.recipe
     training.set_rate(rate)
     for batch in group:
-        labels = batch.labels.to(training.device, non_blocking=True)
-        images = normalise(batch.images.to(training.device, non_blocking=True), preprocess)
+        mixed = finish(batch, training.epoch, training.device)
         with training.autocast():
-            logits = forward(images)
-            loss = loss_function(logits, labels)
-        training.scaler.scale(loss / len(group)).backward()
-        training.count(loss, logits, labels)
+            answer = forward(mixed.images)
+            logits, auxiliary = answer if isinstance(answer, tuple) else (answer, ())
+            loss = mixed_loss(logits, mixed, recipe.label_smoothing)
+            total = loss + recipe.auxiliary * sum(mixed_loss(one, mixed, recipe.label_smoothing) for one in auxiliary)
+        training.scaler.scale(total / len(group)).backward()
+        training.count(loss, logits, mixed.labels)
     if training.device.type == "cpu" or training.step % CHECK_EVERY == 0:
         training.check_finite()
+    for parameter in training.model.parameters():
+        # a block that stochastic depth dropped still decays and follows its momentum, as in the authors' code
+        if parameter.grad is None and parameter.requires_grad:
+            parameter.grad = torch.zeros_like(parameter)
+    if recipe.clip:
+        training.scaler.unscale_(training.optimizer)
+        clip_grad_norm_(training.model.parameters(), recipe.clip)
     training.scaler.step(training.optimizer)
     training.scaler.update()
     training.optimizer.zero_grad(set_to_none=True)
+    if recipe.filter_rms:
+        limit_filters(training.model, recipe.filter_rms)
     training.batch, training.step = training.batch + len(group), training.step + 1
     if training.average:
         training.average.update(training.network, training.step)
 
 
-def validate(
-    training: Training, loader: Loader, preprocess: Preprocess, after_batch: Callable[[], None]
-) -> dict[str, float]:
-    """Loss and top-1 error on the validation split, of the averaged weights where the recipe keeps an average."""
-    with training.averaged():
-        result = evaluate_network(training.network, loader, preprocess, training.device, after_batch=after_batch)
-    return {"val_loss": result.loss, "val_error": result.top1_error}
+def mixed_loss(logits: Tensor, mixed: Mixed, smoothing: float) -> Tensor:
+    """Mean cross-entropy (nats); of mixed pictures, that of both labels by their shares of the picture.
+
+    With smoothing s of K classes the target is 1 - s + s / K for the label and s / K for the others.
+    """
+    if mixed.partners is None or mixed.share is None:
+        return cross_entropy(logits, mixed.labels, label_smoothing=smoothing)
+    own, partner = (
+        cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        for labels in (mixed.labels, mixed.partners)
+    )
+    return torch.lerp(partner, own, mixed.share.to(own.dtype)).mean()
+
+
+def validate(training: Training, loader: Loader, after_batch: Callable[[], None]) -> dict[str, float]:
+    """Loss and top-1 error on the validation split, and those of the averaged weights where the recipe keeps them."""
+
+    def measured(prefix: str) -> dict[str, float]:
+        result = evaluate_network(
+            training.network, loader, training.recipe.preprocess, training.device, after_batch=after_batch,
+            statistics=training.statistics,
+        )  # fmt: skip
+        return {f"{prefix}val_loss": result.loss, f"{prefix}val_error": result.top1_error}
+
+    row = measured("")
+    if training.average:
+        with training.averaged():
+            row |= measured("ema_")
+    return row
 
 
 def steps_per_epoch(loader: Loader, accumulate: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -10,18 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from .. import models, papers, recipes, spec
-from ..data import Source, channel_statistics, check, open_source
+from ..data import Source, Statistics, check, measure, open_source
 from ..errors import DataError, UsageError
 from ..network import Network
-from ..recipes.quick import SMALL, quick
 from ..spec import Recipe
+from . import grow
+from .check import check_recipe
+from .choose import choose_recipe
 from .schedules import rescale
 
 DEMO_NETWORK, DEMO_DATA = "resnet20", "digits"
-LOOKED_AT = 32  # pictures
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Request:
     assignments: Sequence[str] = ()  # key=value: fields of the recipe, and model.AXIS for the network
     bad_images: str = "error"
     allow_empty: bool = False
+    grow_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ class Plan:
     name: str
     overrides: dict[str, Any]
     recipe: Recipe
+    statistics: Statistics
     source: Source
     spec: str
     request: Request
     said: tuple[str, ...]
 
     def network(self) -> Network:
-        """The network, with the initial weights that the recipe's seed gives."""
-        torch.manual_seed(self.recipe.seed)
-        return models.create_model(self.name, **self.overrides)
+        """The network, with the initial weights that the recipe's seed gives, or those it is grown from."""
+        return make_network(self.name, self.overrides, self.recipe.seed, self.request.grow_from)
 
 
 def make_plan(request: Request) -> Plan:
@@ -61,34 +61,67 @@ def make_plan(request: Request) -> Plan:
     name, data = _what(request)
     recipe_values, axes = split_assignments(request.assignments)
     seed = [] if request.seed is None else [f"seed={request.seed}"]
-    asked = Recipe() if request.recipe in (None, "quick") else recipes.find(request.recipe)
+    ours = request.recipe is None or request.recipe in recipes.OURS
+    asked = Recipe() if ours else recipes.find(str(request.recipe))
     early = spec.override(asked, [*_only(recipe_values, ("seed", "val_fraction")), *seed])
     source = open_source(data, val_fraction=early.val_fraction, seed=early.seed, allow_empty=request.allow_empty)
     if "train" not in source.splits:
         raise DataError(f"{data}: has no train split; training needs root/train/CLASS/* or one folder of class folders")
-    recipe, said = _recipe(request, papers.find(name), source)
+    recipe, said = choose_recipe(request.recipe, papers.find(name), source)
+    later = spec.override(recipe, [*_only(recipe_values, ("seed", "val_fraction")), *seed])
+    if later.val_fraction != early.val_fraction:  # the recipe was only known once the data was
+        source = open_source(data, val_fraction=later.val_fraction, seed=later.seed, allow_empty=request.allow_empty)
     if request.epochs is not None and request.epochs != recipe.epochs:
         if request.epochs < 1:
             raise UsageError(f"--epochs {request.epochs}: must be at least 1")
         recipe, changes = rescale(recipe, request.epochs)
         said.append(f"--epochs rescales the recipe: {', '.join(changes)}")
-    own = recipe.preprocess
-    recipe = spec.override(recipe, [f"preprocess.channels={source.channels}", *recipe_values, *seed])
-    if recipe.preprocess.size != own.size and not _only(recipe_values, ("preprocess.resize",)):
-        recipe = _with_resize(recipe, own)
-    overrides = _overrides(name, axes, source, recipe)
+    own = recipe
+    recipe = spec.override(own, [*_channels(own.preprocess, source.channels), *recipe_values, *seed])
+    if recipe.preprocess.size != own.preprocess.size:
+        recipe = _in_proportion(recipe, own, recipe_values)
+    overrides = _overrides(name, axes, source, recipe, said)
     check_recipe(recipe, len(source.splits["train"]))
     _check_network(name, overrides, recipe, len(source.splits["train"]))
     source = check(source, bad=request.bad_images)
     check_recipe(recipe, len(source.splits["train"]))  # again: bad pictures may have been left out
-    recipe = with_statistics(recipe, source)
-    return Plan(papers.find(name).name, overrides, recipe, source, data, request, tuple(said))
+    preprocess, statistics = measure(source.splits["train"], recipe.preprocess, recipe.augment)
+    recipe = dataclasses.replace(recipe, preprocess=preprocess)
+    return Plan(papers.find(name).name, overrides, recipe, statistics, source, data, request, tuple(said))
 
 
-def _with_resize(recipe: Recipe, own: spec.Preprocess) -> Recipe:
-    """`recipe` resizing in the proportion of its `own` preprocessing, so that another input size shows as much."""
-    resize = round(recipe.preprocess.size * (own.resize or own.size) / own.size)
-    return dataclasses.replace(recipe, preprocess=dataclasses.replace(recipe.preprocess, resize=resize))
+def make_network(name: str, overrides: dict[str, Any], seed: int, grow_from: str | None) -> Network:
+    """The network with the initial weights that the seed gives, and what it takes from another run."""
+    torch.manual_seed(seed)
+    network = models.create_model(name, **overrides)
+    if grow_from is not None:
+        print(grow.describe(network, grow.grow(network, grow_from), grow_from))
+    return network
+
+
+def _channels(own: spec.Preprocess, channels: int) -> list[str]:
+    """What the data's channels change: a deviation that is the same for all of them is that of any number."""
+    changes = [f"preprocess.channels={channels}"]
+    for key, values in (("mean", own.mean), ("std", own.std)):
+        if len(set(values)) == 1:
+            changes.append(f"preprocess.{key}={','.join([repr(values[0])] * channels)}")
+    return changes
+
+
+def _in_proportion(recipe: Recipe, own: Recipe, values: Sequence[str]) -> Recipe:
+    """`recipe` with the sizes around its crop in the proportion of its `own`, so that another input shows as much.
+
+    What the user set is left alone.
+    """
+    ratio = recipe.preprocess.size / own.preprocess.size
+    sizes = {"resize": own.preprocess.resize or own.preprocess.size, "centre": own.preprocess.centre}
+    free = {key: size for key, size in sizes.items() if size and not _only(values, (f"preprocess.{key}",))}
+    scaled: dict[str, Any] = {key: round(size * ratio) for key, size in free.items()}
+    augment = recipe.augment
+    if augment.scale and not _only(values, ("augment.scale",)):
+        low, high = augment.scale
+        augment = dataclasses.replace(augment, scale=(round(low * ratio), round(high * ratio)))
+    return dataclasses.replace(recipe, preprocess=dataclasses.replace(recipe.preprocess, **scaled), augment=augment)
 
 
 def _what(request: Request) -> tuple[str, str]:
@@ -104,59 +137,17 @@ def _what(request: Request) -> tuple[str, str]:
     return request.model, request.data
 
 
-def _recipe(request: Request, entry: papers.Entry, source: Source) -> tuple[Recipe, list[str]]:
-    """The recipe, and the line that says why it was taken."""
-    if request.recipe not in (None, "quick"):
-        recipe = recipes.find(str(request.recipe))
-        return recipe, [f"recipe {recipe.name} ({recipe.source}): asked for with --recipe"]
-    pictures, size = len(source.splits["train"].labels), _common_size(source)
-    recipe = quick(pictures, size, _input_side(entry, size), source.channels, _is_normalised(entry.name))
-    why = "asked for with --recipe" if request.recipe else "no --recipe was given"
-    own = [name for name in recipes.names() if name.startswith(f"{entry.family}/")]
-    others = f"; the paper's own: {', '.join(own)}" if own else ""
-    text = f"recipe quick ({recipe.epochs} epochs, fitted to {pictures:,} pictures): {why}{others}"
-    return recipe, [text]
-
-
-def _common_size(source: Source) -> int | None:
-    """The longer side of the training pictures where they share one size, judged by a few of them."""
-    if source.size is not None:
-        return max(source.size)
-    pictures, sizes = source.splits["train"].pictures, set()
-    for index in range(0, len(pictures), max(1, len(pictures) // LOOKED_AT)):
-        with contextlib.suppress(DataError):  # a bad picture is reported with all others by `check`
-            sizes.add(pictures.load(index).shape[:2])
-    return max(sizes.pop()) if len(sizes) == 1 else None
-
-
-def _is_normalised(name: str) -> bool:
-    with torch.device("meta"):
-        network = models.create_model(name)
-    return any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
-
-
-def _input_side(entry: papers.Entry, size: int | None) -> int:
-    """The input side to train at: that of small pictures, or what a CPU can bear, where the network takes it."""
-    wanted = size if size is not None and size <= SMALL else min(128, max(SMALL, entry.input[1]))
-    for side in (wanted, 32, 64, 96, 128, 160, 192, 224):
-        if side >= wanted and _accepts(entry.name, side):
-            return side
-    return entry.input[1]
-
-
-def _accepts(name: str, side: int) -> bool:
-    axes: dict[str, Any] = {"input_size": side} if "input_size" in models.axes(name) else {}
-    try:
-        with torch.device("meta"):
-            models.create_model(name, **axes).check_input(side, side)
-    except UsageError:
-        return False
-    return True
-
-
-def _overrides(name: str, axes: dict[str, Any], source: Source, recipe: Recipe) -> dict[str, Any]:
-    overrides = {**axes, "num_classes": len(source.classes), "in_channels": recipe.preprocess.channels}
-    if "input_size" in models.axes(name):
+def _overrides(
+    name: str, axes: dict[str, Any], source: Source, recipe: Recipe, said: list[str]
+) -> dict[str, Any]:
+    """The network's axes: the recipe's, the data's and the user's; what the network cannot take of the recipe's is
+    said."""
+    known = models.axes(name)
+    own = {axis: value for axis, value in recipe.model.items() if axis in known}
+    unknown = {axis: value for axis, value in recipe.model.items() if axis not in known}
+    said += [f"{name} has no {axis}, which the recipe sets to {value}" for axis, value in unknown.items()]
+    overrides = {**own, **axes, "num_classes": len(source.classes), "in_channels": recipe.preprocess.channels}
+    if "input_size" in known:
         overrides.setdefault("input_size", recipe.preprocess.size)
     return overrides
 
@@ -167,6 +158,8 @@ def _check_network(name: str, overrides: dict[str, Any], recipe: Recipe, picture
         network = models.create_model(name, **overrides)
         size, together = recipe.preprocess.size, min(recipe.batch_size // recipe.accumulate, pictures)
         network.check_input(size, size)
+        if recipe.auxiliary:
+            models.with_auxiliary(network, size=size)
         try:
             network.train()(torch.empty(together, recipe.preprocess.channels, size, size))
         except ValueError:
@@ -174,49 +167,6 @@ def _check_network(name: str, overrides: dict[str, Any], recipe: Recipe, picture
                 f"{name}: batch normalisation over a 1x1 map needs two pictures at a time, not {together}; "
                 "raise --batch-size, or --img-size"
             ) from None
-
-
-def check_recipe(recipe: Recipe, pictures: int) -> None:
-    """Refuse what would fail, or do nothing, hours later."""
-    channels = recipe.preprocess.channels
-    limits = [
-        ("epochs", recipe.epochs >= 1, "must be at least 1"),
-        ("batch_size", recipe.batch_size >= 1, "must be at least 1"),
-        ("accumulate", 1 <= recipe.accumulate <= recipe.batch_size, "must be between 1 and batch_size"),
-        ("optimizer.lr", recipe.optimizer.lr > 0, "must be above 0"),
-        ("optimizer.weight_decay", recipe.optimizer.weight_decay >= 0, "must not be negative"),
-        ("ema", 0 <= recipe.ema < 1, "must be at least 0 and below 1"),
-        ("label_smoothing", 0 <= recipe.label_smoothing < 1, "must be at least 0 and below 1"),
-        ("val_fraction", 0 <= recipe.val_fraction < 1, "must be at least 0 and below 1"),
-        ("preprocess.size", recipe.preprocess.size >= 1, "must be at least 1"),
-        ("optimizer.momentum", 0 <= recipe.optimizer.momentum < 1, "must be at least 0 and below 1"),
-        ("schedule.warmup", recipe.schedule.warmup >= 0, "must not be negative"),
-        ("preprocess.resize", recipe.preprocess.resize != 0, "must be at least 1, or none"),
-        ("preprocess.mean", len(recipe.preprocess.mean) in (0, channels), f"needs {channels} values"),
-        ("preprocess.std", len(recipe.preprocess.std) == len(recipe.preprocess.mean), "needs as many values as mean"),
-        ("preprocess.std", all(value > 0 for value in recipe.preprocess.std), "must be above 0"),
-        ("augment.area", all(0 < share <= 1 for share in recipe.augment.area or ()), "must be above 0 and at most 1"),
-        ("augment.pad", recipe.augment.pad >= 0, "must not be negative"),
-        ("seed", 0 <= recipe.seed < 2**63, "must be at least 0 and below 2^63"),
-        ("accumulate", recipe.accumulate < 1 or recipe.batch_size % recipe.accumulate == 0,
-         f"must divide batch_size={recipe.batch_size}"),
-        ("accumulate", recipe.accumulate == 1 or recipe.batch_size <= pictures,
-         f"batch_size={recipe.batch_size} is more than the {pictures} training pictures, which is no step at all"),
-    ]  # fmt: skip
-    for key, holds, rule in limits:
-        if not holds:
-            raise UsageError(f"{key}={spec.flatten(spec.to_dict(recipe))[key]}: {rule}")
-    if recipe.optimizer.nesterov and recipe.optimizer.momentum == 0:
-        raise UsageError("optimizer.nesterov=True needs optimizer.momentum above 0")
-
-
-def with_statistics(recipe: Recipe, source: Source) -> Recipe:
-    """`recipe` with the channel statistics of the training pictures, where it does not bring its own."""
-    if recipe.preprocess.mean and recipe.preprocess.std:
-        return recipe
-    mean, std = channel_statistics(source.splits["train"], recipe.preprocess)
-    preprocess = dataclasses.replace(recipe.preprocess, mean=tuple(mean), std=tuple(std))
-    return dataclasses.replace(recipe, preprocess=preprocess)
 
 
 def split_assignments(assignments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:

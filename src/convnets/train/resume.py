@@ -6,14 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from .. import models, papers, runs, spec
-from ..data import Source, check, open_source
+from .. import papers, runs, spec
+from ..data import Source, Statistics, check, measure, open_source
 from ..errors import UsageError
 from ..runs.folder import LAST, RUN, RunFolder
 from ..spec import Recipe
-from .plan import Request, check_recipe, split_assignments
+from .check import check_recipe
+from .plan import Request, make_network, split_assignments
 from .run import Machine, Saved, absolute, board_writer, carry_out
 from .schedules import rescale
 
@@ -50,9 +49,18 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
     went_back = Path(path).is_file()
     # what was saved after a checkpoint that was named is not to be gone on with any more
     run["branch"] = max(run["branch"], saved[2]["branch"] if saved else 0) + went_back
-    torch.manual_seed(recipe.seed)
-    network = models.create_model(run["network"]["name"], **run["network"]["overrides"])
-    return carry_out(folder, run, source, network, machine, saved, forked=went_back or bool(changes))
+    network = make_network(
+        run["network"]["name"], run["network"]["overrides"], recipe.seed, run["grow_from"] if saved is None else None
+    )
+    forked = went_back or bool(changes)
+    return carry_out(folder, run, source, network, _statistics(source, recipe, saved), machine, saved, forked)
+
+
+def _statistics(source: Source, recipe: Recipe, saved: Saved | None) -> Statistics:
+    """Those that were saved; of a run that never came to save any, measured again on the same pictures."""
+    if saved is None:
+        return measure(source.splits["train"], recipe.preprocess, recipe.augment)[1]
+    return Statistics.of(runs.under("statistics.", saved[1]))
 
 
 def _refuse(folder: RunFolder, changes: dict[str, tuple[Any, Any]], allowed: Collection[str]) -> None:

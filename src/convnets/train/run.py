@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .. import papers, runs, spec
-from ..data import Loader, Source
+from .. import models, papers, runs, spec
+from ..data import Finish, Loader, Source, Statistics
 from ..data.pictures import MemoryPictures
 from ..errors import Interrupted, ResourceError, UsageError
 from ..evaluate import evaluate_network
 from ..evaluate.pictures import draw_confusion
 from ..network import Network
+from ..runs import checkpoint
 from ..runs.folder import BEST, RUN, RunFolder, now, revision, versions
 from ..spec import Recipe
+from .bn_average import average_statistics
 from .keeper import RunKeeper, say
 from .loop import steps_per_epoch, train
 from .plan import DEMO_DATA, Plan, Request, make_plan
@@ -47,8 +51,9 @@ def start(request: Request, machine: Machine, out: str | None = None, name: str 
     plan = make_plan(request)
     for line in plan.said:
         print(line)
+    network = plan.network()
     folder = RunFolder.create(name or plan.name, out)
-    return carry_out(folder, _describe(plan, machine), plan.source, plan.network(), machine)
+    return carry_out(folder, _describe(plan, machine), plan.source, network, plan.statistics, machine)
 
 
 Saved = tuple[Path, dict[str, Tensor], dict[str, Any]]  # a checkpoint's path, tensors and state
@@ -68,6 +73,7 @@ def _describe(plan: Plan, machine: Machine) -> dict[str, Any]:
             "bad_images": plan.request.bad_images,
             "allow_empty": plan.request.allow_empty,
         },
+        "grow_from": plan.request.grow_from and absolute(plan.request.grow_from),
         "paper": papers.record(plan.name),
         "compile": machine.compile,
         "changed": [],
@@ -90,6 +96,7 @@ def carry_out(
     run: dict[str, Any],
     source: Source,
     network: Network,
+    statistics: Statistics,
     machine: Machine,
     saved: Saved | None = None,
     forked: bool = False,
@@ -100,12 +107,12 @@ def carry_out(
     """
     recipe = spec.from_dict(Recipe, run["recipe"])
     if saved is not None:
-        own = {key.removeprefix("model."): value for key, value in saved[1].items() if key.startswith("model.")}
-        runs.load_weights(network, own, saved[0])
-    training = Training(network, recipe, machine.device)
-    train_loader, val_loader = _loaders(source, recipe, machine)
-    steps = steps_per_epoch(train_loader, recipe.accumulate)
-    keeper = RunKeeper(folder, run, steps, machine.save_steps, machine.save_seconds)
+        runs.load_weights(network, runs.under("model.", saved[1]), saved[0])
+    training = Training(network, recipe, machine.device, statistics)
+    train_loader, val_loader = make_loaders(source, recipe, statistics, machine)
+    keeper = RunKeeper(
+        folder, run, steps_per_epoch(train_loader, recipe.accumulate), machine.save_steps, machine.save_seconds
+    )
     if saved is not None:
         _restore(training, saved, folder, forked)
     if forked:
@@ -114,10 +121,10 @@ def carry_out(
     _introduce(folder, run, source, training, saved is not None)
     if machine.tensorboard:
         keeper.board = board_writer()(folder.path / "tensorboard", purge_step=training.step)
-    forward = torch.compile(network) if run["compile"] else None
+    forward = torch.compile(training.model) if run["compile"] else None
     with keeper:
         try:
-            train(training, train_loader, val_loader, recipe.preprocess, keeper, forward)
+            train(training, train_loader, val_loader, keeper, forward)
         except Interrupted:
             keeper.save(training)
             keeper.draw(training)
@@ -125,6 +132,7 @@ def carry_out(
         except (MemoryError, RuntimeError) as error:
             raise _explained(error, recipe) from None
         keeper.draw(training)
+        _average_statistics(folder, training, train_loader)
         _finish(folder, keeper.title, training, val_loader)
         keeper.stop_if_asked()
     return folder
@@ -140,7 +148,9 @@ def _restore(training: Training, saved: Saved, folder: RunFolder, forked: bool) 
     folder.trim_timing(training.epoch)
 
 
-def _loaders(source: Source, recipe: Recipe, machine: Machine) -> tuple[Loader, Loader | None]:
+def make_loaders(
+    source: Source, recipe: Recipe, statistics: Statistics, machine: Machine
+) -> tuple[Loader, Loader | None]:
     """Batches to train on, and to validate on where there is a validation split."""
     train_split, val_split = source.splits["train"], source.splits.get("val")
     workers = machine.workers
@@ -155,10 +165,13 @@ def _loaders(source: Source, recipe: Recipe, machine: Machine) -> tuple[Loader, 
         shuffle=True,
         seed=recipe.seed,
         workers=workers,
+        statistics=statistics,
+        sampling=recipe.sampling,
     )
     if val_split is None or not len(val_split.labels):
         return train_loader, None
-    return train_loader, Loader(val_split, recipe.preprocess, batch_size=256, workers=workers)
+    val_loader = Loader(val_split, recipe.preprocess, batch_size=256, workers=workers, statistics=statistics)
+    return train_loader, val_loader
 
 
 def _introduce(
@@ -181,13 +194,35 @@ def _introduce(
     print(f"run folder {folder.path}", flush=True)
 
 
+def _average_statistics(folder: RunFolder, training: Training, loader: Loader) -> None:
+    """Give the best weights the plain average of batch normalisation's statistics, and save them.
+
+    Where the recipe asks for it. The pictures are those of the epoch that would come next, so that it can be done again
+    with the same result.
+    """
+    if not training.recipe.bn_average:
+        return
+    recipe, (tensors, state) = training.recipe, checkpoint.load(folder.path / BEST)
+    prefix = "ema." if training.average else "model."
+    network = models.create_model(state["network"]["name"], **state["network"]["overrides"]).to(training.device)
+    network.load_state_dict(runs.under(prefix, tensors))
+    finish = Finish(recipe.preprocess, training.statistics, recipe.augment, recipe.seed)
+    batches = islice(loader.epoch(recipe.epochs), math.ceil(recipe.bn_average / loader.batch_size))
+    seen = average_statistics(network, (finish(batch, recipe.epochs, training.device).images for batch in batches))
+    tensors |= {prefix + name: tensor for name, tensor in network.state_dict().items()}
+    folder.save(BEST, tensors, {**state, "bn_average": seen})
+    say(f"statistics of batch normalisation averaged over {seen:,} training pictures")
+
+
 def _finish(folder: RunFolder, title: str, training: Training, val_loader: Loader | None) -> None:
     """How good the best weights of a finished run are, and whom they take for whom."""
     best, where = training.best or {}, "validation" if val_loader is not None else "training"
     if val_loader is not None:
         loaded = runs.load(folder.path / BEST)
         network = loaded.network.to(training.device)
-        result = evaluate_network(network, val_loader, loaded.preprocess, device=training.device)
+        result = evaluate_network(
+            network, val_loader, loaded.preprocess, training.device, statistics=loaded.statistics
+        )
         try:
             draw_confusion(result, loaded.classes, folder.path / "confusion.png", f"{title}, val split")
         except OSError as error:

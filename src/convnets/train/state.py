@@ -9,22 +9,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..data import NO_STATISTICS, Statistics
 from ..errors import DivergedError
-from ..network import Network
+from ..models import with_auxiliary
+from ..network import Network, WithAuxiliary
+from ..runs import under
 from ..spec import Recipe
-from .optimizers import Average, make_optimizer
+from .optimizers import Average, make_optimizer, restore_state, set_rate, state_tensors
 from .schedules import Scheduler
 
 
 class Training:
-    """A network in training, with its optimizer, schedule, place in the run and record so far."""
+    """A network in training, with its optimizer, schedule, place in the run and record so far.
 
-    def __init__(self, network: Network, recipe: Recipe, device: torch.device) -> None:
+    `model` is what is trained: the network, inside its auxiliary classifiers where the recipe has them.
+    """
+
+    def __init__(
+        self, network: Network, recipe: Recipe, device: torch.device, statistics: Statistics = NO_STATISTICS
+    ) -> None:
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-        self.network = network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
-        self.recipe, self.device = recipe, device
-        self.optimizer = make_optimizer(self.network, recipe.optimizer)
-        self.scheduler = Scheduler(recipe.schedule, recipe.optimizer.lr, recipe.epochs)
+        model = with_auxiliary(network, size=recipe.preprocess.size) if recipe.auxiliary else network
+        self.model: Network | WithAuxiliary = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        self.network, self.recipe, self.device, self.statistics = network, recipe, device, statistics
+        self.optimizer = make_optimizer(self.model, recipe.optimizer)
+        self.scheduler = Scheduler(recipe)
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
         self.dtype = _dtype(recipe.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
@@ -44,6 +53,8 @@ class Training:
         wrong = (logits.detach().argmax(1) != labels).sum()
         summed = loss.detach().to(self.totals) * len(labels)
         self.totals += torch.stack([summed, wrong.to(self.totals), torch.full_like(summed, len(labels))])
+        if self.scheduler.watches_steps:
+            self.scheduler.observe_step(100 * wrong.item() / len(labels))
 
     def means(self) -> tuple[float, float]:
         """Mean loss and error in percent of the epoch so far."""
@@ -78,26 +89,33 @@ class Training:
 
     def rate(self) -> float:
         """The learning rate of the last step."""
-        rate: float = self.optimizer.param_groups[0]["lr"]
+        group = self.optimizer.param_groups[0]
+        rate: float = group["lr"] / group["factor"]
         return rate
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the next step."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, rate)
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors a checkpoint needs, by name."""
-        found = {f"model.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        if self.average:
-            found |= {f"ema.{name}": tensor for name, tensor in self.average.values.items()}
-        found |= {f"optimizer.{name}": buffer for name, buffer in self._momenta()}
+        found = self.weights()
+        if isinstance(self.model, WithAuxiliary):
+            found |= {f"auxiliary.{name}": tensor for name, tensor in self.model.heads.state_dict().items()}
+        found |= {f"optimizer.{name}": tensor for name, tensor in state_tensors(self.optimizer, self.model)}
         found |= {"progress.totals": self.totals, "random.torch": torch.get_rng_state()}
         if self.device.type == "cuda":
             found["random.cuda"] = torch.cuda.get_rng_state(self.device)
         if self.device.type == "mps":
             found["random.mps"] = torch.mps.get_rng_state()
         return found
+
+    def weights(self) -> dict[str, Tensor]:
+        """The tensors that a trained network needs: its weights, their average, and the data's statistics."""
+        found = {f"model.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        if self.average:
+            found |= {f"ema.{name}": tensor for name, tensor in self.average.values.items()}
+        return found | {f"statistics.{name}": tensor for name, tensor in self.statistics.tensors().items()}
 
     def state(self) -> dict[str, Any]:
         """All other values a checkpoint needs, as JSON."""
@@ -111,15 +129,12 @@ class Training:
 
     def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Go on from what `tensors()` and `state()` gave; the random states come last, since building uses them."""
-        self.network.load_state_dict(_under("model.", tensors))
+        self.network.load_state_dict(under("model.", tensors))
         if self.average:
-            self.average.restore(_under("ema.", tensors) or _under("model.", tensors))  # it may be new to the run
-        momenta = _under("optimizer.", tensors)
-        for name, parameter in self.network.named_parameters():
-            if name in momenta:
-                # copied into the parameter's own layout: another layout may add in another order
-                buffer = torch.empty_like(parameter).copy_(momenta[name])
-                self.optimizer.state[parameter]["momentum_buffer"] = buffer.detach()
+            self.average.restore(under("ema.", tensors) or under("model.", tensors))  # it may be new to the run
+        if isinstance(self.model, WithAuxiliary):
+            self.model.heads.load_state_dict(under("auxiliary.", tensors))
+        restore_state(self.optimizer, self.model, under("optimizer.", tensors))
         self.scheduler.restore(state["schedule"])
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
@@ -133,15 +148,11 @@ class Training:
         if "random.mps" in tensors and self.device.type == "mps":
             torch.mps.set_rng_state(tensors["random.mps"])
 
-    def _momenta(self) -> Iterator[tuple[str, Tensor]]:
-        for name, parameter in self.network.named_parameters():
-            buffer = self.optimizer.state.get(parameter, {}).get("momentum_buffer")
-            if buffer is not None:
-                yield name, buffer
 
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+def judged(row: dict[str, Any]) -> tuple[float, float]:
+    """The error and loss by which an epoch is judged: of the average, else in validation, else in training."""
+    prefix = next(prefix for prefix in ("ema_val_", "val_", "train_") if f"{prefix}error" in row)
+    return row[f"{prefix}error"], row[f"{prefix}loss"]
 
 
 def _dtype(precision: str, device: torch.device) -> torch.dtype:

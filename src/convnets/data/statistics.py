@@ -1,0 +1,95 @@
+"""What is computed from the training pictures, stored with the run, and needed again whenever its network is used.
+
+The mean image, whitening (ZCA, as Network in Network and Wide ResNet took it over from maxout networks) and the colour
+statistics of AlexNet's lighting noise. measure.py computes them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+from ..spec import Preprocess
+
+FLAT = 1e-8  # a picture of less contrast keeps it
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Arrays of float32, None where the recipe does not ask for them.
+
+    `mean_image` (H, W, C) in 0..255. `whitening_mean` (D,) and `whitening` (D, D) of flattened pictures (H, W, C).
+    `lighting` (C, C): its product with random coefficients is a shift of the channels in 0..1.
+    """
+
+    mean_image: np.ndarray | None = None
+    whitening_mean: np.ndarray | None = None
+    whitening: np.ndarray | None = None
+    lighting: np.ndarray | None = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is there, by name."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: torch.from_numpy(value) for name, value in values.items() if value is not None}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor]) -> Statistics:
+        """From what `tensors` gave."""
+        return cls(**{name: tensor.cpu().numpy() for name, tensor in tensors.items()})
+
+
+NO_STATISTICS = Statistics()
+
+
+def standardised_whole(preprocess: Preprocess) -> bool:
+    """Whether contrast normalisation or whitening takes the place of mean and deviation."""
+    return bool(preprocess.contrast or preprocess.whiten)
+
+
+def before_crop(preprocess: Preprocess, statistics: Statistics, shape: tuple[int, ...]) -> bool:
+    """Whether pictures of this shape (H, W, C) are standardised before a crop is cut out of them."""
+    image = statistics.mean_image
+    return standardised_whole(preprocess) or (image is not None and image.shape == shape)
+
+
+def standardise(batch: np.ndarray, preprocess: Preprocess, statistics: Statistics) -> np.ndarray:
+    """Whole pictures (N, H, W, C) uint8 as float32: without the mean image and over the deviation, or contrast-
+    normalised and whitened. Zero is then the mean."""
+    if statistics.mean_image is not None and not standardised_whole(preprocess):
+        scale = (1 / (255 * np.asarray(preprocess.std or (1.0,)))).astype(np.float32)
+        centred: np.ndarray = (batch - statistics.mean_image) * scale
+        return centred
+    mean = statistics.whitening_mean
+    if mean is not None and len(mean) != batch[0].size:
+        raise UsageError(
+            f"pictures of {'x'.join(map(str, batch.shape[1:]))} cannot be whitened for a network whose pictures had "
+            f"{len(mean)} values; resize them to that"
+        )
+    flat = batch.reshape(len(batch), -1).astype(np.float32)
+    if preprocess.contrast:
+        flat = normalise_contrast(flat, preprocess.contrast)
+    if mean is not None and statistics.whitening is not None:
+        flat = (flat - mean) @ statistics.whitening
+    return flat.reshape(batch.shape)
+
+
+def standardised(picture: np.ndarray, preprocess: Preprocess, statistics: Statistics) -> np.ndarray:
+    """A picture (H, W, C) as float32 where it is standardised before a crop, else as it is."""
+    if not before_crop(preprocess, statistics, picture.shape):
+        return picture
+    alone: np.ndarray = standardise(picture[None], preprocess, statistics)[0]
+    return alone
+
+
+def normalise_contrast(flat: np.ndarray, norm: float) -> np.ndarray:
+    """Each picture (N, D) less its own mean, scaled to this Euclidean norm."""
+    centred = flat - flat.mean(1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    normalised: np.ndarray = centred * np.where(length > FLAT, norm / np.maximum(length, FLAT), 1.0).astype(np.float32)
+    return normalised

@@ -1,0 +1,192 @@
+"""Everything that decides a training run apart from the network and the data.
+
+Lengths of time are in epochs unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .pictures import Augment, Preprocess
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with momentum.
+
+    `form` says where the learning rate stands: outside the velocity (torch), or inside it as most papers print it. The
+    two differ for some steps after each change of the rate. Without `decay_norm_and_bias` only weights of convolutions
+    and fully connected layers decay. `bias_rate` and `head_rate` multiply the rate of biases and of the classifier.
+    """
+
+    lr: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = False
+    form: Literal["torch", "paper"] = "torch"
+    weight_decay: float = 1e-4
+    decay_norm_and_bias: bool = True
+    bias_rate: float = 1.0
+    head_rate: float = 1.0
+    kind: Literal["sgd"] = "sgd"
+
+
+@dataclass(frozen=True)
+class RMSProp:
+    """RMSProp as TensorFlow has it: epsilon inside the root, mean squares from one, the rate inside the momentum."""
+
+    lr: float = 0.045
+    decay: float = 0.9
+    momentum: float = 0.9
+    epsilon: float = 1.0
+    weight_decay: float = 4e-5
+    decay_norm_and_bias: bool = False
+    bias_rate: float = 1.0
+    head_rate: float = 1.0
+    kind: Literal["rmsprop"] = "rmsprop"
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam with decoupled weight decay."""
+
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    weight_decay: float = 0.05
+    decay_norm_and_bias: bool = False
+    bias_rate: float = 1.0
+    head_rate: float = 1.0
+    kind: Literal["adamw"] = "adamw"
+
+
+Optimizer = SGD | RMSProp | AdamW
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """A lower rate at the beginning: from `start` times the rate, `linear` up to it or `constant`, for `epochs`.
+
+    With `until_error` it is over as soon as the training error in percent, averaged over about fifty steps, is below
+    that; `epochs` is then the longest it may take.
+    """
+
+    epochs: float = 0.0
+    start: float = 0.01
+    shape: Literal["linear", "constant"] = "linear"
+    until_error: float | None = None
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The learning rate never changes."""
+
+    kind: Literal["constant"] = "constant"
+
+
+@dataclass(frozen=True)
+class Step:
+    """The learning rate is multiplied by `factor` at each milestone."""
+
+    milestones: tuple[float, ...] = ()
+    factor: float = 0.1
+    kind: Literal["step"] = "step"
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """The learning rate is multiplied by `factor` when the validation error has not improved for `patience` epochs.
+
+    It drops `drops` times at the most.
+    """
+
+    factor: float = 0.1
+    patience: int = 5
+    drops: int = 3
+    kind: Literal["plateau"] = "plateau"
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """The learning rate is multiplied by `factor` every `every` epochs, at once or bit by bit (`smooth`)."""
+
+    factor: float = 0.94
+    every: float = 2.0
+    smooth: bool = False
+    kind: Literal["exponential"] = "exponential"
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """(1 - t)^power of the full rate, t the share of the run after the warm-up."""
+
+    power: float = 0.5
+    kind: Literal["polynomial"] = "polynomial"
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A straight line from the full rate down to `final` times it, after the warm-up."""
+
+    final: float = 0.0
+    kind: Literal["linear"] = "linear"
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Half a cosine from the full rate down to `final` times it, after the warm-up."""
+
+    final: float = 0.0
+    kind: Literal["cosine"] = "cosine"
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Linear from `start` times the full rate up to it at `peak` of the run, then linear down to `final` times it."""
+
+    peak: float = 0.3
+    start: float = 0.04
+    final: float = 0.0
+    kind: Literal["one_cycle"] = "one_cycle"
+
+
+Schedule = Constant | Step | Plateau | Exponential | Polynomial | Linear | Cosine | OneCycle
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run apart from the network and the data.
+
+    `model` sets axes of the network. `auxiliary` is the weight of each auxiliary classifier's loss (0: there are none).
+    `clip`: longest gradient, as one vector over all parameters (0: any). `filter_rms`: a convolution's filter whose
+    root mean square exceeds it is scaled back to it after each step (0: not). `ema`: decay of an average of the
+    weights, validated beside the raw ones. `bn_average`: training pictures over which the statistics of batch
+    normalisation are averaged at the end of the run (0: they stay moving averages). `freeze_bn`: epochs at the end
+    through which batch normalisation does not change. `sampling` "balanced" shuffles labels: each epoch shows every
+    class as often as the most frequent one. `protocols` are the tests that the paper made.
+    """
+
+    name: str = "quick"
+    source: str = "ours"
+    epochs: int = 10
+    batch_size: int = 128
+    optimizer: Optimizer = field(default_factory=SGD)
+    schedule: Schedule = field(default_factory=Constant)
+    warmup: Warmup = field(default_factory=Warmup)
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    augment: Augment = field(default_factory=Augment)
+    model: dict[str, Any] = field(default_factory=dict)
+    label_smoothing: float = 0.0
+    auxiliary: float = 0.0
+    clip: float = 0.0
+    filter_rms: float = 0.0
+    ema: float = 0.0
+    bn_average: int = 0
+    freeze_bn: float = 0.0
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    accumulate: int = 1
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    channels_last: bool = True
+    val_fraction: float = 0.1
+    seed: int = 0
+    protocols: tuple[str, ...] = ("1crop",)

@@ -1,0 +1,44 @@
+"""Label shuffling: every class as often as the most frequent one, in an order that repeats with the seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from convnets.data import Loader
+from convnets.data.pictures import array_split
+from convnets.data.sampling import Order
+from convnets.spec import Augment, Preprocess
+
+LABELS = np.array([0] * 50 + [1] * 7 + [2] * 20)
+
+
+def test_every_class_comes_as_often_as_the_most_frequent_one() -> None:
+    order = Order(LABELS, True, "balanced", 3)
+    shown = order.of(0)
+    assert len(order) == len(shown) == 150
+    assert np.bincount(LABELS[shown % len(LABELS)]).tolist() == [50, 50, 50]
+    times = np.bincount(shown % len(LABELS), minlength=len(LABELS))
+    assert set(times[:50]) == {1} and set(times[50:57]) == {7, 8} and set(times[57:]) == {2, 3}
+    assert len(set(shown.tolist())) == 150  # each time under a number of its own
+    assert np.array_equal(shown, Order(LABELS, True, "balanced", 3).of(0))
+    assert not np.array_equal(shown, order.of(1))
+    assert not np.array_equal(shown, Order(LABELS, True, "balanced", 4).of(0))
+
+
+def test_otherwise_every_sample_comes_once() -> None:
+    assert sorted(Order(LABELS, True, "shuffled", 0).of(5)) == list(range(77))
+    assert Order(LABELS, False, "balanced", 0).of(5).tolist() == list(range(77))
+
+
+def test_a_sample_that_comes_again_is_changed_in_another_way() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (77, 12, 12, 3)).astype(np.uint8)
+    split, augment = array_split(pictures, LABELS, "train"), Augment(pad=4)
+    loader = Loader(split, Preprocess(12, None), batch_size=30, augment=augment, shuffle=True, sampling="balanced")
+    assert len(loader) == 5
+    batches = list(loader.epoch(0))
+    assert torch.cat([batch.labels for batch in batches]).bincount().tolist() == [50, 50, 50]
+    images, index = torch.cat([batch.images for batch in batches]), np.concatenate([batch.index for batch in batches])
+    again = images[torch.from_numpy(index % 77 == 50)]
+    assert len(again) >= 7 and len({image.numpy().tobytes() for image in again}) > 4
+    assert all(torch.equal(a.images, b.images) for a, b in zip(batches[2:], loader.epoch(0, start=2), strict=True))

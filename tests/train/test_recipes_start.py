@@ -1,0 +1,92 @@
+"""Every recipe of every paper starts: three steps of each on a few small pictures, with all that belongs to a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from convnets import models, papers, recipes
+from convnets.data import Finish
+from convnets.errors import UsageError
+from convnets.train.loop import begin_epoch, take_step, validate
+from convnets.train.plan import Plan, Request, make_plan
+from convnets.train.run import Machine, make_loaders
+from convnets.train.state import Training
+
+CPU = torch.device("cpu")
+SIDES = (16, 32, 48, 64, 80, 96, 128, 160, 224)  # of the input; whitening 16x16 pictures takes no time
+BATCH, STEPS = 4, 3
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes of colour pictures a little larger than the inputs, for training and validation."""
+    root, noise = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for split, count in (("train", BATCH * STEPS), ("val", 2)):
+        for label in ("a", "b"):
+            (root / split / label).mkdir(parents=True)
+            for index in range(count // 2):
+                pixels = noise.integers(0, 256, (40, 44, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / split / label / f"{index}.png")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def network_of(recipe: str) -> str:
+    """The cheapest network that the recipe trains, or of its family where it names none."""
+    family = recipe.partition("/")[0]
+    one = recipes.paper_recipes(family)[recipe]
+    entries = [papers.find(name) for name in papers.names() if papers.find(name).family == family]
+    own = [entry for entry in entries if one.trains(entry.name)] or entries
+    auxiliary = [entry for entry in own if models.auxiliary_forms(entry.name)]
+    return min(auxiliary if one.recipe.auxiliary else own, key=lambda entry: entry.multiply_adds).name
+
+
+def plan_of(recipe: str, data: Path) -> Plan:
+    """The recipe's plan at the smallest size that its network takes, without anything else changed but the batch."""
+    for side in SIDES:
+        try:
+            changes = (f"preprocess.size={side}", f"batch_size={BATCH}")
+            return make_plan(Request(network_of(recipe), str(data), recipe, assignments=changes))
+        except UsageError as error:
+            if side == SIDES[-1] or not any(word in str(error) for word in ("too small", "does not fit", "1x1 map")):
+                raise
+    raise AssertionError
+
+
+@pytest.mark.parametrize("recipe", recipes.paper_recipes())
+def test_three_steps(recipe: str, pictures: Path) -> None:
+    plan = plan_of(recipe, pictures)
+    training = Training(plan.network(), plan.recipe, CPU, plan.statistics)
+    loader, val_loader = make_loaders(plan.source, plan.recipe, plan.statistics, Machine(CPU, workers=0))
+    finish = Finish(plan.recipe.preprocess, plan.statistics, plan.recipe.augment, plan.recipe.seed)
+    # in proportion to the batch, as the papers' rates are made for theirs
+    own = recipes.find(recipe).batch_size
+    rate = (training.scheduler.rate(0.0) or 1e-6) * BATCH / own
+    begin_epoch(training)
+    before = {name: parameter.detach().clone() for name, parameter in training.model.named_parameters()}
+    for batch in loader.epoch(0):
+        take_step(training, training.model, finish, [batch], rate)
+    assert training.step == STEPS
+    training.check_finite()
+    changed = [
+        name for name, parameter in training.model.named_parameters() if not torch.equal(parameter, before[name])
+    ]
+    assert len(changed) > len(before) / 2
+    assert val_loader is not None
+    row = validate(training, val_loader, lambda: None)
+    assert np.isfinite(row["val_loss"])
+    json.dumps(training.state(), allow_nan=False)
