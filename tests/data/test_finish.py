@@ -12,7 +12,7 @@ from torch import Tensor
 
 from convnets.data import Batch, Finish, Mixed, Statistics
 from convnets.data.finish import is_on
-from convnets.data.measure import colour_axes
+from convnets.data.measuring import colour_axes
 from convnets.spec import Affine, Augment, Colour, Pairing, Preprocess
 
 from ..parity.peers import library
@@ -123,6 +123,32 @@ def test_hue_turns_as_the_standard_library_turns_it() -> None:
             hue, saturation, value = colorsys.rgb_to_hsv(*(level / 255 for level in before))
             expected = colorsys.hsv_to_rgb((hue + turn) % 1, saturation, value)
             assert after == pytest.approx([255 * level for level in expected], abs=0.01)
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.9, 1.4])
+def test_factors_mean_what_they_mean_in_torchvision(factor: float) -> None:
+    from torchvision.transforms.v2 import functional
+
+    from convnets.data.finish import PARTS
+
+    images = batch(5, 8).images.float()
+    for part, name in list(PARTS.items())[:3]:
+        expected = getattr(functional, f"adjust_{name}")(images / 255, factor)
+        own = part(images, torch.full((5, 1, 1, 1), factor)).clamp(0, 255) / 255
+        assert torch.allclose(own, expected, atol=2e-3), name  # whose luma is rounded to four digits
+
+
+def test_every_order_of_the_parts_is_as_likely() -> None:
+    """Halves first or last: brightness and shift do not commute, and both orders are seen equally often."""
+    one = batch(MANY, 1, level=100)
+    both = finished(one, colour=Colour(brightness=0.5, shift=20)).images[:, 0, 0, 0]
+    factor = finished(one, colour=Colour(brightness=0.5)).images[:, 0, 0, 0] / 100
+    shift = finished(one, colour=Colour(shift=20)).images[:, 0, 0, 0] - 100
+    first, last = (100 + shift) * factor, 100 * factor + shift
+    is_first, is_last = (torch.isclose(both, value, atol=1e-2) for value in (first, last))
+    assert bool((is_first | is_last).all())
+    told_apart = (first - last).abs() > 0.1
+    assert float(is_first[told_apart].float().mean()) == pytest.approx(0.5, abs=0.035)
 
 
 def test_colours_stay_within_black_and_white_and_their_parts_in_every_order() -> None:

@@ -195,7 +195,7 @@ def test_channel_statistics(equal: Split, monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_allclose(mean, pixels.mean((0, 1, 2)), rtol=1e-12)
     np.testing.assert_allclose(std, pixels.std((0, 1, 2)), rtol=1e-9)
     assert channel_statistics(equal, preprocess) == (mean, std)
-    monkeypatch.setattr("convnets.data.measure.SAMPLES", 10)
+    monkeypatch.setattr("convnets.data.measuring.SAMPLES", 10)
     sampled = channel_statistics(equal, preprocess)
     assert sampled != (mean, std) and sampled == channel_statistics(equal, preprocess)
     grey = channel_statistics(split, dataclasses.replace(preprocess, channels=1))

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from convnets.data import Loader
+from convnets.data import Loader, measure
 from convnets.data.pictures import array_split
 from convnets.data.policies import _transform, apply
 from convnets.errors import UsageError
-from convnets.spec import Augment, Policy, Preprocess
+from convnets.spec import RAW, Augment, Policy, Preprocess
 
 from ..parity.peers import library
 
@@ -52,9 +52,23 @@ def test_a_policy_is_the_same_in_memory_and_in_workers() -> None:
     assert all(torch.equal(*pair) for pair in zip(*seen, strict=True))
 
 
+def test_a_policy_comes_before_the_mean_image_is_taken_off() -> None:
+    """It works on grey levels; the crop is then that of the changed and standardised picture."""
+    pictures = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
+    split, augment = array_split(pictures, np.arange(12) % 2, "train"), Augment(policy="autoaugment-cifar10")
+    preprocess, statistics = measure(split, Preprocess(16, None, subtract="pixel", std=RAW), augment)
+    (batch,) = Loader(split, preprocess, batch_size=12, augment=augment, statistics=statistics).epoch(0)
+    for image, picture, sample in zip(batch.images, pictures, batch.index.tolist(), strict=True):
+        expected = apply("autoaugment-cifar10", picture, 0, 0, sample) - statistics.mean_image
+        assert np.allclose(image.permute(1, 2, 0), expected, atol=1e-3)
+
+
 def test_without_torchvision_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     _transform.cache_clear()
     monkeypatch.setitem(sys.modules, "torchvision.transforms", None)
     with pytest.raises(UsageError, match=r"augment.policy=randaugment: needs torchvision; pip install"):
         apply("randaugment", np.zeros((4, 4, 3), np.uint8), 0, 0, 0)
+    split = array_split(np.zeros((4, 4, 4, 3), np.uint8), np.arange(4) % 2, "train")
+    with pytest.raises(UsageError, match=r"augment.erase: needs torchvision; pip install"):  # before the first step
+        measure(split, Preprocess(4, None), Augment(erase=0.5))
     _transform.cache_clear()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from convnets.data import Loader
-from convnets.data.pictures import array_split
+from convnets.data import Loader, Split
+from convnets.data.pictures import MemoryPictures, Names, array_split
 from convnets.data.sampling import Order
 from convnets.spec import Augment, Preprocess
 
@@ -42,3 +42,15 @@ def test_a_sample_that_comes_again_is_changed_in_another_way() -> None:
     again = images[torch.from_numpy(index % 77 == 50)]
     assert len(again) >= 7 and len({image.numpy().tobytes() for image in again}) > 4
     assert all(torch.equal(a.images, b.images) for a, b in zip(batches[2:], loader.epoch(0, start=2), strict=True))
+
+
+def test_without_changes_the_same_pictures_come_again() -> None:
+    """Also of a set that is read picture by picture."""
+    pictures = np.random.default_rng(0).integers(0, 256, (77, 6, 6, 3)).astype(np.uint8)
+    memory = array_split(pictures, LABELS, "train")
+    streamed = Split(MemoryPictures(list(pictures), Names("train", np.arange(77))), LABELS)
+    for split in (memory, streamed):
+        loader = Loader(split, Preprocess(6, None), batch_size=50, shuffle=True, sampling="balanced")
+        for batch in loader.epoch(2):
+            own = pictures[batch.index % 77].transpose(0, 3, 1, 2)
+            assert np.array_equal(batch.images, own) and np.array_equal(batch.labels, LABELS[batch.index % 77])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from convnets.data import NO_STATISTICS, Finish, Loader, Split, Statistics, meas
 from convnets.data.pictures import MemoryPictures, Names, array_split
 from convnets.data.statistics import normalise_contrast
 from convnets.errors import UsageError
-from convnets.spec import RAW, Augment, Preprocess
+from convnets.spec import RAW, Augment, Colour, Preprocess
 
 PIXEL = Preprocess(size=8, resize=None, subtract="pixel")
 WHITE = Preprocess(size=6, resize=None, contrast=10.0, whiten=0.01)
@@ -121,7 +123,100 @@ def test_a_given_deviation_is_kept_and_the_mean_still_measured() -> None:
 
 def test_statistics_survive_a_checkpoint() -> None:
     one, _ = split(60, 6)
-    _, statistics = measure(one, WHITE, Augment(lighting=0.1))
-    again = Statistics.of(statistics.tensors())
-    assert set(again.tensors()) == {"whitening", "whitening_mean", "lighting"}
-    assert all(torch.equal(again.tensors()[name], tensor) for name, tensor in statistics.tensors().items())
+    white, lit = measure(one, WHITE, Augment())[1], measure(one, PIXEL, Augment(lighting=0.1))[1]
+    for statistics, names in ((white, {"whitening", "whitening_mean"}), (lit, {"mean_image", "lighting"})):
+        again = Statistics.of(statistics.tensors())
+        assert set(again.tensors()) == names
+        assert all(torch.equal(again.tensors()[name], tensor) for name, tensor in statistics.tensors().items())
+
+
+@pytest.mark.parametrize("change", [{"colour": Colour(hue=0.1)}, {"lighting": 0.1}, {"noise": 1.0}])
+def test_changes_of_grey_levels_and_contrast_normalisation_exclude_each_other(change: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="leave none; set preprocess"):
+        measure(split(60, 6)[0], WHITE, Augment(**change))
+
+
+@pytest.mark.parametrize("value", [0, 77, 255])
+def test_a_flat_picture_stays_flat(value: int) -> None:
+    """Rounding alone must not be blown up to the norm; one grey level in one pixel is seen."""
+    flat = np.full((1, 3072), value, np.float32)
+    assert np.abs(normalise_contrast(flat, 55.0)).max() < 1e-3
+    flat[0, 5] += 1 if value < 255 else -1
+    assert np.linalg.norm(normalise_contrast(flat, 55.0)) == pytest.approx(55, rel=1e-3)
+
+
+def streamed(one: Split) -> Split:
+    return Split(MemoryPictures(list(one.pictures.pictures), one.pictures.names), one.labels)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "augment"),
+    [
+        (PIXEL, Augment(pad=2, flip=True)),
+        (PIXEL, Augment(pad=2, flip=True, colour=Colour(brightness=0.4))),
+        (Preprocess(size=6, resize=None, subtract="pixel"), Augment(flip=True)),
+        (Preprocess(size=8, resize=None, contrast=10.0, whiten=0.1), Augment(pad=2, pad_mode="reflect", flip=True)),
+    ],
+)
+def test_statistics_are_taken_off_alike_in_memory_and_one_by_one(preprocess: Preprocess, augment: Augment) -> None:
+    one, _ = split()
+    preprocess, statistics = measure(one, preprocess, augment)
+    (memory,), (single,) = (
+        Loader(part, preprocess, batch_size=40, augment=augment, shuffle=True, statistics=statistics).epoch(1)
+        for part in (one, streamed(one))
+    )
+    assert memory.images.dtype == single.images.dtype
+    assert torch.allclose(memory.images.float(), single.images.float(), atol=1e-4)  # matrices add up in another order
+
+
+def test_with_colours_the_mean_image_is_taken_off_after_them() -> None:
+    one, pictures = split()
+    augment = Augment(colour=Colour(brightness=0.5))
+    preprocess, statistics = measure(one, PIXEL, augment)
+    (batch,) = Loader(one, preprocess, batch_size=40, augment=augment, statistics=statistics).epoch(0)
+    assert batch.images.dtype == torch.uint8
+    seen = Finish(preprocess, statistics, augment, 0)(batch, 0, torch.device("cpu")).images.permute(0, 2, 3, 1).numpy()
+    levels = seen * 255 * np.array(preprocess.std) + statistics.mean_image
+    factors = levels.sum((1, 2, 3)) / pictures.sum((1, 2, 3))
+    assert factors.min() < 0.8 and factors.max() > 1.1 and levels.min() > -0.01 and levels.max() < 255.01
+
+
+@pytest.mark.parametrize("augment", [Augment(scale=(8, 12)), Augment(area=(0.5, 1.0))])
+def test_pictures_of_several_scales_have_the_mean_image_of_their_crops(augment: Augment) -> None:
+    """Some of the scaled pictures happen to have its size before their crop: all are treated alike."""
+    one, pictures = split()
+    preprocess, statistics = measure(one, Preprocess(size=6, resize=8, subtract="pixel", std=RAW), augment)
+    assert statistics.mean_image is not None and np.allclose(statistics.mean_image, pictures[:, 1:7, 1:7].mean(0))
+    (batch,) = Loader(one, preprocess, batch_size=40, augment=augment, shuffle=True, statistics=statistics).epoch(0)
+    images = Finish(preprocess, statistics, augment, 0)(batch, 0, torch.device("cpu")).images
+    assert batch.images.dtype == torch.uint8 and abs(float(images.mean())) < 5
+
+
+def test_a_batch_of_several_sizes_is_standardised_as_one() -> None:
+    """The mean image is that of the 8x8 crops, and some pictures are 8x8 as they are."""
+    noise = np.random.default_rng(0)
+    pictures = [noise.integers(0, 256, (8 + i % 2, 8, 3)).astype(np.uint8) for i in range(12)]
+    one = Split(MemoryPictures(pictures, Names("train", np.arange(12))), np.arange(12) % 2)
+    preprocess, statistics = measure(one, PIXEL, Augment())
+    assert statistics.mean_image is not None
+    for augment in (None, Augment()):
+        (batch,) = Loader(one, preprocess, batch_size=12, augment=augment, statistics=statistics).epoch(0)
+        images = normalise(batch.images, preprocess, statistics).permute(0, 2, 3, 1).numpy()
+        expected = (np.stack([one[:8] for one in pictures]) - statistics.mean_image) / (255 * np.array(preprocess.std))
+        even = slice(None, None, 2)  # of the others the crop is random
+        assert batch.images.dtype == torch.float32 and np.allclose(images[even], expected[even], atol=1e-4)
+
+
+def test_contrast_of_a_crop_by_area_is_normalised_too() -> None:
+    one, _ = split()
+    preprocess = Preprocess(size=6, resize=None, contrast=10.0)
+    (batch,) = Loader(one, preprocess, batch_size=40, augment=Augment(area=(0.3, 1.0))).epoch(0)
+    assert torch.allclose(batch.images.flatten(1).norm(dim=1), torch.tensor(10.0), rtol=1e-3)
+
+
+def test_whitening_sees_small_variances_beside_a_large_mean() -> None:
+    noise = np.random.default_rng(0).integers(0, 3, (500, 4, 4, 1)) + 240
+    one = array_split(noise.astype(np.uint8), np.arange(500) % 2, "train")
+    preprocess, statistics = measure(one, Preprocess(size=4, resize=None, channels=1, whiten=1e-3), Augment())
+    white = images_of(one, preprocess, statistics).flatten(1).numpy()
+    assert np.allclose(np.cov(white.T), np.eye(16), atol=0.02)

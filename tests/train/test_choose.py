@@ -44,7 +44,7 @@ def test_a_data_set_is_known_by_its_name_or_its_outline(given: Source, expected:
         ("resnet20", source("cifar10", 10, 3, 32), "resnet/cifar10"),
         ("resnet110", source("cifar10", 10, 3, 32), "resnet/cifar10-110"),
         ("resnet50", source("imagenet", 1000, 3, 4), "resnet/imagenet"),
-        ("resnet50_v15", source("imagenet", 1000, 3, 4), "resnet/imagenet"),
+        ("resnet50_v15", source("imagenet", 1000, 3, 4), "bag_of_tricks/imagenet"),
         ("nin_mnist", source("x", 10, 1, 28), "nin/mnist"),
         ("vgg16", source("imagenet", 1000, 3, 4), "vgg/imagenet"),
         ("wrn_28_10", source("svhn", 10, 3, 32), "wide_resnet/svhn"),

@@ -94,6 +94,7 @@ def _views(
 
     from ..data import Batch, Finish, normalise, prepare
     from ..data.augment import augment_picture
+    from ..data.statistics import stacked
 
     pictures = _given(paths, recipe.preprocess.channels).pictures
     found: list[tuple[np.ndarray, str]] = []
@@ -107,7 +108,7 @@ def _views(
             augment_picture(pictures.load(one), recipe.preprocess, recipe.augment, seed, epoch, view, statistics)
             for view, one in enumerate(shown)
         ]
-        images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+        images = torch.from_numpy(stacked(crops, recipe.preprocess, statistics)).permute(0, 3, 1, 2)
         batch = Batch(images, torch.tensor(shown), np.arange(len(shown)))
         finish = Finish(recipe.preprocess, statistics, recipe.augment, seed)
         mixed = finish(batch, epoch, torch.device("cpu"))

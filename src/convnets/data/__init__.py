@@ -4,7 +4,7 @@ from .augment import prepare
 from .decode import decode, read_picture
 from .finish import Finish, Mixed
 from .loader import Batch, Loader, normalise
-from .measure import channel_statistics, measure
+from .measuring import channel_statistics, measure
 from .pictures import Pictures, Source, Split
 from .scan import check
 from .sources import open_source

@@ -17,7 +17,7 @@ from ..spec import Augment, Preprocess
 from . import policies
 from .decode import to_channels
 from .randomness import uniform
-from .statistics import NO_STATISTICS, Statistics, standardised
+from .statistics import NO_STATISTICS, Statistics, before_crop, standardise, standardised, standardised_whole
 
 FLIP, TOP, LEFT, AREA, ASPECT = range(5)  # draws of a sample; AREA and ASPECT are followed by their ATTEMPTS
 SCALE, FILTER = range(30, 32)  # policies.py has 32, finish.py those from 40 on
@@ -32,9 +32,7 @@ FILTERS = {
 }
 
 
-def prepare(
-    picture: np.ndarray, preprocess: Preprocess, statistics: Statistics = NO_STATISTICS
-) -> np.ndarray:
+def prepare(picture: np.ndarray, preprocess: Preprocess, statistics: Statistics = NO_STATISTICS) -> np.ndarray:
     """A decoded picture as the network sees it outside training, (size, size, channels).
 
     uint8 and not yet normalised; or float32, where its standardisation comes before the crop (see `statistics`).
@@ -109,16 +107,29 @@ def augment_picture(
     picture: np.ndarray, preprocess: Preprocess, augment: Augment, seed: int, epoch: int, sample: int,
     statistics: Statistics = NO_STATISTICS,
 ) -> np.ndarray:  # fmt: skip
-    """One decoded training picture (H, W, C) as a random crop (size, size, channels)."""
+    """One decoded training picture (H, W, C) as a random crop (size, size, channels), uint8 or standardised float32.
+
+    A policy changes the crop, or where pictures are standardised before it, the whole picture, since it takes uint8.
+    """
+
+    def by_policy(levels: np.ndarray) -> np.ndarray:
+        return levels if augment.policy == "none" else policies.apply(augment.policy, levels, seed, epoch, sample)
+
     picture, samples = to_channels(picture, preprocess.channels), np.array([sample])
     if augment.scale is not None:
         low, high = augment.scale
         side = low + int(uniform(seed, epoch, samples, SCALE)[0] * (high - low + 1))
         preprocess = dataclasses.replace(preprocess, resize=side, centre=None)
     if augment.area is None:
-        picture = standardised(uncropped(picture, preprocess), preprocess, statistics)
-    crop = np.asarray(augment_batch(picture[None], preprocess, augment, seed, epoch, samples)[0])
-    return crop if augment.policy == "none" else policies.apply(augment.policy, crop, seed, epoch, sample)
+        picture = uncropped(picture, preprocess)
+    early = augment.area is None and before_crop(preprocess, statistics, picture.shape, augment)
+    if early:
+        picture = standardise(by_policy(picture)[None], preprocess, statistics)[0]
+    crop: np.ndarray = augment_batch(picture[None], preprocess, augment, seed, epoch, samples)[0]
+    if early:
+        return crop
+    # what is cut by area is a whole picture as far as contrast and whitening are concerned
+    return standardised(by_policy(crop), preprocess, statistics) if standardised_whole(preprocess) else by_policy(crop)
 
 
 def _crops(batch: np.ndarray, top: np.ndarray, left: np.ndarray, size: int) -> np.ndarray:

@@ -6,7 +6,7 @@ alone. Only which picture a sample is mixed with depends on the batch: it is the
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import permutations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -79,10 +79,7 @@ class Finish:
         return Mixed(images, labels)
 
     def _look(self, images: Tensor, draws: Draws) -> Tensor:
-        """Shape, colour and noise in grey levels, then normalisation.
-
-        Pictures that were standardised before their crop have no black and white any more: `colour` leaves them alone.
-        """
+        """Shape, colour and noise in grey levels, then normalisation, which some pictures have behind them already."""
         augment, levels = self.augment, not images.is_floating_point()
         if augment.affine != Affine():
             images = transform(images.float(), augment.affine, draws)
@@ -126,17 +123,14 @@ def transform(images: Tensor, affine: Affine, draws: Draws) -> Tensor:
 def recolour(images: Tensor, colour: Colour, draws: Draws) -> Tensor:
     """Photometric distortion of RGB or grey pictures in 0..255, each sample's parts in an order of its own."""
     parts = [part for part, amount in PARTS.items() if getattr(colour, amount)]
-    orders = list(permutations(parts))
-    which = (draws.uniform(ORDER) * len(orders)).astype(int)
-    strengths = {part: _strength(part, colour, draws) for part in parts}
-    result = images.clone()
-    for number in np.unique(which):
-        rows = torch.from_numpy(np.flatnonzero(which == number)).to(images.device)
-        some = images[rows]
-        for part in orders[number]:
-            some = part(some, strengths[part][rows]).clamp(0, 255)
-        result[rows] = some
-    return result
+    strengths = [_strength(part, colour, draws) for part in parts]
+    orders = np.array(list(permutations(range(len(parts)))))
+    order = orders[(draws.uniform(ORDER) * len(orders)).astype(int)]  # (B, parts)
+    images = images.clone()
+    for turn, number in product(range(len(parts)), range(len(parts))):
+        rows = torch.from_numpy(np.flatnonzero(order[:, turn] == number)).to(images.device)
+        images[rows] = parts[number](images[rows], strengths[number][rows]).clamp(0, 255)
+    return images
 
 
 def brighten(images: Tensor, factor: Tensor) -> Tensor:
@@ -204,7 +198,7 @@ def grey(images: Tensor) -> Tensor:
 def lighting(axes: np.ndarray, deviation: float, draws: Draws) -> Tensor:
     """AlexNet Sec. 4.1: a shift (B, C, 1, 1) in grey levels along the principal components of colour."""
     drawn = np.stack([draws.uniform(LIGHT + channel) for channel in range(len(axes))], 1)
-    shift = 255 * (deviation * ndtri(drawn + 2.0**-54)) @ axes.T
+    shift = 255 * (deviation * ndtri(np.maximum(drawn, 2.0**-54))) @ axes.T
     return torch.from_numpy(shift.astype(np.float32)).to(draws.device)[:, :, None, None]
 
 

@@ -19,7 +19,7 @@ from .decode import to_channels
 from .pictures import MemoryPictures, Pictures, Split
 from .sampling import Order
 from .scan import MEMORY_LIMIT
-from .statistics import NO_STATISTICS, Statistics, before_crop, standardise
+from .statistics import NO_STATISTICS, Statistics, before_crop, stacked, standardise
 
 Key = tuple[int, np.ndarray]  # an epoch and the samples of one batch
 
@@ -138,18 +138,20 @@ class _Batches(Dataset[Any]):
 
     def _together(self, epoch: int, index: np.ndarray, whole: np.ndarray) -> np.ndarray:
         batch = whole[index % len(whole)]
-        if before_crop(self.preprocess, self.statistics, batch.shape[1:]):
+        if before_crop(self.preprocess, self.statistics, batch.shape[1:], self.augment):
             batch = standardise(batch, self.preprocess, self.statistics)
         if self.augment is None:
             return centre_crop(batch, self.preprocess.size)
         return augment_batch(batch, self.preprocess, self.augment, self.seed, epoch, index)
 
     def _one_by_one(self, epoch: int, index: np.ndarray) -> np.ndarray:
-        load, count = self.split.pictures.load, len(self.split)
+        return stacked([self._one(epoch, i) for i in index.tolist()], self.preprocess, self.statistics)
+
+    def _one(self, epoch: int, index: int) -> np.ndarray:
+        picture = self.split.pictures.load(index % len(self.split))
         if self.augment is None:
-            return np.stack([prepare(load(i), self.preprocess, self.statistics) for i in index.tolist()])
-        recipe = (self.preprocess, self.augment, self.seed, epoch)
-        return np.stack([augment_picture(load(i % count), *recipe, i, self.statistics) for i in index.tolist()])
+            return prepare(picture, self.preprocess, self.statistics)
+        return augment_picture(picture, self.preprocess, self.augment, self.seed, epoch, index, self.statistics)
 
 
 def normalise(

@@ -15,9 +15,18 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
+from ..spec import Augment
 from .randomness import uniform
 
 POLICY, ERASE = 32, 67  # draws of a sample
+
+
+def require(augment: Augment) -> None:
+    """Raise UsageError where these changes need torchvision and it is not installed."""
+    if augment.policy != "none":
+        _transform(augment.policy)
+    if augment.erase:
+        _transform("erase", augment.erase)
 
 
 def apply(name: str, picture: np.ndarray, seed: int, epoch: int, sample: int) -> np.ndarray:
@@ -46,7 +55,8 @@ def erase(images: Tensor, probability: float, seed: int, epoch: int, samples: np
 @contextlib.contextmanager
 def _own_randomness(seed: int, epoch: int, sample: int, draw: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(uniform(seed, epoch, np.array([sample]), draw)[0] * 2**53))
+        # torch.manual_seed would reach the generators of accelerators too
+        torch.default_generator.manual_seed(int(uniform(seed, epoch, np.array([sample]), draw)[0] * 2**53))
         yield
 
 

@@ -1,7 +1,7 @@
 """What is computed from the training pictures, stored with the run, and needed again whenever its network is used.
 
 The mean image, whitening (ZCA, as Network in Network and Wide ResNet took it over from maxout networks) and the colour
-statistics of AlexNet's lighting noise. measure.py computes them.
+statistics of AlexNet's lighting noise. measuring.py computes them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
-from ..spec import Preprocess
+from ..spec import Augment, Colour, Preprocess
 
-FLAT = 1e-8  # a picture of less contrast keeps it
+FLAT = 0.5  # one grey level in one pixel is a norm of 0.7 and more, so what has less is flat but for rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,18 +52,28 @@ def standardised_whole(preprocess: Preprocess) -> bool:
     return bool(preprocess.contrast or preprocess.whiten)
 
 
-def before_crop(preprocess: Preprocess, statistics: Statistics, shape: tuple[int, ...]) -> bool:
+def mean_of_crops(augment: Augment) -> bool:
+    """Whether the mean image is that of crops, and taken off them: whole pictures that come in several scales have
+    none, and colours are changed in grey levels, which are not there any more once it is off."""
+    return augment.scale is not None or augment.area is not None or augment.colour != Colour()
+
+
+def before_crop(
+    preprocess: Preprocess, statistics: Statistics, shape: tuple[int, ...], augment: Augment | None = None
+) -> bool:
     """Whether pictures of this shape (H, W, C) are standardised before a crop is cut out of them."""
+    if standardised_whole(preprocess):
+        return True
     image = statistics.mean_image
-    return standardised_whole(preprocess) or (image is not None and image.shape == shape)
+    return image is not None and image.shape == shape and not (augment and mean_of_crops(augment))
 
 
 def standardise(batch: np.ndarray, preprocess: Preprocess, statistics: Statistics) -> np.ndarray:
-    """Whole pictures (N, H, W, C) uint8 as float32: without the mean image and over the deviation, or contrast-
-    normalised and whitened. Zero is then the mean."""
+    """Pictures (N, H, W, C) uint8 as float32: without the mean image (where it has another size, its mean colour) and
+    over the deviation, or contrast-normalised and whitened. Zero is then the mean."""
     if statistics.mean_image is not None and not standardised_whole(preprocess):
-        scale = (1 / (255 * np.asarray(preprocess.std or (1.0,)))).astype(np.float32)
-        centred: np.ndarray = (batch - statistics.mean_image) * scale
+        image, scale = statistics.mean_image, (1 / (255 * np.asarray(preprocess.std or (1.0,)))).astype(np.float32)
+        centred: np.ndarray = (batch - (image if image.shape == batch.shape[1:] else image.mean((0, 1)))) * scale
         return centred
     mean = statistics.whitening_mean
     if mean is not None and len(mean) != batch[0].size:
@@ -85,6 +95,18 @@ def standardised(picture: np.ndarray, preprocess: Preprocess, statistics: Statis
         return picture
     alone: np.ndarray = standardise(picture[None], preprocess, statistics)[0]
     return alone
+
+
+def stacked(pictures: list[np.ndarray], preprocess: Preprocess, statistics: Statistics) -> np.ndarray:
+    """Prepared pictures as one batch (N, H, W, C): where some were standardised before their crop, so are the others
+    now."""
+    if len({picture.dtype for picture in pictures}) > 1:
+        levels = [picture.dtype == np.uint8 for picture in pictures]
+        pictures = [
+            standardise(picture[None], preprocess, statistics)[0] if is_levels else picture
+            for picture, is_levels in zip(pictures, levels, strict=True)
+        ]
+    return np.stack(pictures)
 
 
 def normalise_contrast(flat: np.ndarray, norm: float) -> np.ndarray:

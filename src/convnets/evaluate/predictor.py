@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from .. import papers, runs
 from ..data import NO_STATISTICS, normalise, prepare
 from ..data.decode import decode, read_picture, to_channels
+from ..data.statistics import stacked
 from ..errors import DataError, UsageError
 from ..network import Network
 from ..spec import Preprocess
@@ -129,7 +130,7 @@ class Predictor:
     def _classify(self, arrays: list[np.ndarray]) -> list[Prediction]:
         if not arrays:
             return []
-        images = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).to(self.device)
+        images = torch.from_numpy(stacked(arrays, self.preprocess, self.statistics)).permute(0, 3, 1, 2).to(self.device)
         with evaluating(self.network):
             logits = self.network(normalise(images, self.preprocess, self.statistics)).cpu().double()
         check_finite(logits)

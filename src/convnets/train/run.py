@@ -110,9 +110,8 @@ def carry_out(
         runs.load_weights(network, runs.under("model.", saved[1]), saved[0])
     training = Training(network, recipe, machine.device, statistics)
     train_loader, val_loader = make_loaders(source, recipe, statistics, machine)
-    keeper = RunKeeper(
-        folder, run, steps_per_epoch(train_loader, recipe.accumulate), machine.save_steps, machine.save_seconds
-    )
+    steps = steps_per_epoch(train_loader, recipe.accumulate)
+    keeper = RunKeeper(folder, run, steps, machine.save_steps, machine.save_seconds)
     if saved is not None:
         _restore(training, saved, folder, forked)
     if forked:

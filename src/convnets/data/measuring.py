@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..errors import UsageError
-from ..spec import Augment, Preprocess
+from ..spec import Augment, Colour, Preprocess
+from . import policies
 from .augment import centre_crop, uncropped
 from .decode import to_channels
 from .pictures import MemoryPictures, Split
 from .randomness import permutation
-from .statistics import Statistics, normalise_contrast, standardised_whole
+from .statistics import Statistics, mean_of_crops, normalise_contrast, standardised_whole
 
 SAMPLES = 2000  # pictures of a streamed set that are measured
 CHUNK = 256  # pictures measured at a time
@@ -24,12 +25,18 @@ def measure(split: Split, preprocess: Preprocess, augment: Augment) -> tuple[Pre
     """What these ask for, of a (training) split: the preprocessing with its mean and deviation, and the statistics.
 
     Over all pictures in memory, over the same 2,000 at most of a set that is streamed. Raises UsageError where pictures
-    that are to be whitened are too large or of several sizes.
+    that are to be whitened are too large or of several sizes, and for changes that cannot be made.
     """
+    policies.require(augment)
+    if standardised_whole(preprocess) and (augment.colour != Colour() or augment.lighting or augment.noise):
+        raise UsageError(
+            "augment.colour, lighting and noise change grey levels, and preprocess.contrast and whiten leave none; "
+            "set preprocess.contrast=0 and preprocess.whiten=0, or leave those changes out"
+        )
     pictures = _Measured(split, preprocess)
     mean_image = lighting = whitening_mean = whitening = None
     if preprocess.subtract == "pixel":
-        mean_image = pictures.mean_image()
+        mean_image = pictures.mean_image(mean_of_crops(augment))
     if augment.lighting:
         lighting = pictures.lighting()
     if preprocess.whiten:
@@ -97,10 +104,12 @@ class _Measured:
             return self.crops
         return lambda: (np.stack(chunk) for chunk in self.whole())
 
-    def mean_image(self) -> np.ndarray:
+    def mean_image(self, of_crops: bool) -> np.ndarray:
         """The mean of every pixel, (H, W, C) in 0..255."""
-        totals = [chunk.sum(0, dtype=np.float64) for chunk in self.same_size()()]
-        mean: np.ndarray = (np.sum(totals, axis=0) / len(self.index)).astype(np.float32)
+        total = np.zeros(1)
+        for chunk in self.crops() if of_crops else self.same_size()():
+            total = total + chunk.sum(0, dtype=np.float64)
+        mean: np.ndarray = (total / len(self.index)).astype(np.float32)
         return mean
 
     def lighting(self) -> np.ndarray:
@@ -116,7 +125,7 @@ class _Measured:
 
     def whitening(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and ZCA matrix: covariance plus `whiten` on its diagonal, to the power of minus one half."""
-        count, total, products = 0, np.zeros(1), np.zeros((1, 1))
+        count, origin, total, products = 0, np.zeros(1), np.zeros(1), np.zeros((1, 1))
         for chunk in self.whole():
             shapes = {one.shape for one in chunk}
             dimensions = chunk[0].size
@@ -129,9 +138,12 @@ class _Measured:
             flat = np.stack(chunk).reshape(len(chunk), -1).astype(np.float32)
             if self.preprocess.contrast:
                 flat = normalise_contrast(flat, self.preprocess.contrast)
+            if not count:
+                origin = flat.mean(0)  # single precision loses small variances beside large means
+            flat -= origin
             count, total = count + len(flat), total + flat.sum(0, dtype=np.float64)
             products = products + flat.T @ flat
         mean = total / count
         values, vectors = np.linalg.eigh(products / count - np.outer(mean, mean))
         matrix = (vectors / np.sqrt(np.maximum(values, 0) + self.preprocess.whiten)) @ vectors.T
-        return mean.astype(np.float32), matrix.astype(np.float32)
+        return (origin + mean).astype(np.float32), matrix.astype(np.float32)
