@@ -1,7 +1,7 @@
-"""Writes the tables of the READMEs and of docs/papers/*.md from the papers' records: `python docs/tables.py`.
+"""Writes the tables of the READMEs and of docs/ from the papers' records and recipes: `python docs/tables.py`.
 
-A page has a line `<!-- table: networks -->`, `results` or `papers` and, up to `<!-- end -->`, the table. A test holds
-that the pages are as this script would write them.
+A page has a line `<!-- table: networks -->`, `results`, `papers` or `recipes` and, up to `<!-- end -->`, the table. A
+test holds that the pages are as this script would write them.
 """
 
 from __future__ import annotations
@@ -9,11 +9,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from convnets import papers
+from convnets import papers, recipes
+from convnets.cli.recipe import optimizer, schedule
 from convnets.papers import Entry
+from convnets.recipes import expected
 
 DOCS = Path(__file__).parent
-PAGES = [DOCS.parent / "README.md", DOCS.parent / "README.zh-CN.md", *sorted((DOCS / "papers").glob("*.md"))]
+PAGES = [
+    *(DOCS.parent / name for name in ("README.md", "README.zh-CN.md")),
+    DOCS / "recipes.md",
+    *sorted((DOCS / "papers").glob("*.md")),
+]
 SHOWN = 6  # names of a family in the table of papers
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -65,11 +71,25 @@ def results(entries: list[Entry]) -> str:
     return "\n".join(lines)
 
 
+def every_recipe(entries: list[Entry]) -> str:
+    """One line for each recipe of the papers, which are those of `entries`."""
+    lines = ["| recipe | networks | epochs | batch | optimizer | schedule | the paper's protocols |"]
+    lines.append("| --- | --- | --: | --: | --- | --- | --- |")
+    families = {entry.family for entry in entries}
+    for name, one in recipes.paper_recipes().items():
+        if name.partition("/")[0] in families:
+            recipe, own = one.recipe, [entry.name for entry in expected.networks(one) if not entry.peer]
+            steps = f"{optimizer(recipe.optimizer)} | {schedule(recipe.schedule)}"
+            tested = ", ".join(f"`{protocol}`" for protocol in recipe.protocols)
+            lines.append(f"| `{name}` | {_names(own)} | {recipe.epochs} | {recipe.batch_size} | {steps} | {tested} |")
+    return "\n".join(lines)
+
+
 def rendered(page: Path) -> str:
     """The page with its tables as the records have them."""
     every = [papers.find(name) for name in papers.names()]
     entries = [entry for entry in every if entry.family == page.stem] or every
-    tables = {"papers": overview, "networks": networks, "results": results}
+    tables = {"papers": overview, "networks": networks, "results": results, "recipes": every_recipe}
     text = page.read_text(encoding="utf-8")
     return BLOCK.sub(lambda block: f"{block[1]}{tables[block[2]](entries)}\n{block[3]}", text)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from convnets import papers
+from convnets import papers, recipes
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -40,3 +41,18 @@ def test_a_page_has_the_records_figures(family: str, tables: ModuleType) -> None
     assert "<!-- table: results -->" in text
     assert text == tables.rendered(page), "run `python docs/tables.py`"
     assert all(f"`{name}`" in text for name in papers.names() if papers.find(name).family == family)
+
+
+def test_the_page_of_recipes_has_them_all(tables: ModuleType) -> None:
+    page = DOCS / "recipes.md"
+    text = page.read_text(encoding="utf-8")
+    assert text == tables.rendered(page), "run `python docs/tables.py`"
+    assert all(f"| `{name}` |" in text for name in recipes.paper_recipes())
+
+
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", sorted([*DOCS.rglob("*.md"), *DOCS.parent.glob("*.md")]), ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    assert not [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]

@@ -1,4 +1,4 @@
-"""Dense evaluation against the plain head: fully connected layers rewritten as convolutions, in the papers' networks."""
+"""Dense evaluation against the plain head, in the papers' networks: fully connected layers become convolutions."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def made(name: str) -> Network:
     torch.manual_seed(3)
     network = create_model(name).eval()
     for module in network.modules():  # biases of 0 would hide that one is forgotten
-        if getattr(module, "bias", None) is not None:
-            torch.nn.init.normal_(module.bias, std=0.1)
+        if isinstance(bias := getattr(module, "bias", None), torch.nn.Parameter):
+            torch.nn.init.normal_(bias, std=0.1)
     return network
 
 
