@@ -34,12 +34,15 @@ from ..parity.peers import library
 
 CPU = torch.device("cpu")
 
-# Every user of randomness that there is: order, pad-crop, flip, crops of random area or scale, dropout, changes of
-# colour and shape, erasing, mixing, policies, balanced sampling, stochastic depth, dropout of auxiliary classifiers.
+# Every user of randomness that there is: order, pad-crop, flip, crops of ten places and of random area, scale and
+# filter, changes of colour and shape, erasing, mixing, policies, balanced sampling, dropout, also of auxiliary
+# classifiers, stochastic depth.
 # A later one joins by a line here.
 RUNS: dict[str, Request] = {
     "resnet": Request("resnet20", "digits", epochs=3, assignments=("ema=0.9", "augment.flip=true")),
-    "accumulate": Request("plain20", "digits", epochs=2, assignments=("accumulate=2", "optimizer.nesterov=false")),
+    "accumulate": Request("plain20", "digits", epochs=2, assignments=(
+        "accumulate=2", "optimizer.nesterov=false", "augment.ten=true",
+    )),
     "plateau": Request("resnet20", "digits", epochs=6, assignments=("schedule=plateau", "schedule.patience=2")),
     "dropout": Request("alexnet_half", "PICTURES", epochs=2, assignments=("preprocess.size=67", "batch_size=16")),
     "changes": Request("resnet20", "PICTURES", epochs=2, assignments=(
@@ -60,6 +63,7 @@ RUNS: dict[str, Request] = {
     "stochastic depth": Request("sd_resnet110", "digits", epochs=1, assignments=("batch_size=128",)),
     "auxiliary": Request("googlenet", "PICTURES", epochs=2, assignments=(
         "preprocess.size=48", "batch_size=16", "auxiliary=0.3", "bn_average=32", "filter_rms=0.1",
+        "augment.any_filter=true",
     )),
 }
 
