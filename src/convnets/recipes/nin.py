@@ -99,9 +99,9 @@ MNIST = CIFAR10_PLAIN.variant(
     "nin/mnist",
     {f"Sec. 4.5, {MEMORY}": "preprocess.size preprocess.resize"},
     (
-        Fact("preprocessing", "none besides scaling; ours is to mean 0 and deviation 1, the size of CIFAR-10's whitened "
-             "pixels, for which the files' rate is made: on pixels of 0 to 255 it diverges, and a tenth of it silences "
-             "classes behind the last ReLU for good", f"Sec. 4.5, {MEMORY}"),
+        Fact("preprocessing", "none besides scaling; ours is to mean 0 and deviation 1, the size of CIFAR-10's "
+             "whitened pixels, for which the files' rate is made: on pixels of 0 to 255 it diverges, and a tenth of it "
+             "silences classes behind the last ReLU for good", f"Sec. 4.5, {MEMORY}"),
         Fact("schedule for SVHN and MNIST", 'none ("coming soon")', README),
     ),
     networks="nin_mnist",
