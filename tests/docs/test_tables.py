@@ -39,6 +39,7 @@ def test_a_page_has_the_records_figures(family: str, tables: ModuleType) -> None
     text = page.read_text(encoding="utf-8")
     assert "<!-- table: networks -->" in text
     assert "<!-- table: results -->" in text
+    assert "<!-- table: recipes -->" in text
     assert text == tables.rendered(page), "run `python docs/tables.py`"
     assert all(f"`{name}`" in text for name in papers.names() if papers.find(name).family == family)
 
