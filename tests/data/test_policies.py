@@ -72,3 +72,18 @@ def test_without_torchvision_one_line_says_what_to_install(monkeypatch: pytest.M
     with pytest.raises(UsageError, match=r"augment.erase: needs torchvision; pip install"):  # before the first step
         measure(split, Preprocess(4, None), Augment(erase=0.5))
     _transform.cache_clear()
+
+
+def test_a_torchvision_for_another_torch_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unfit:
+        def find_spec(self, name: str, *others: object) -> None:
+            if name == "torchvision.transforms":
+                raise RuntimeError("operator torchvision::nms does not exist")
+
+    _transform.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("torchvision.transforms")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Unfit(), *sys.meta_path])
+    with pytest.raises(UsageError, match=r"augment.policy=randaugment: .* not for this torch; pip install"):
+        apply("randaugment", np.zeros((4, 4, 3), np.uint8), 0, 0, 0)
+    _transform.cache_clear()

@@ -64,9 +64,10 @@ def _own_randomness(seed: int, epoch: int, sample: int, draw: int) -> Iterator[N
 def _transform(name: str, probability: float = 0.0) -> Any:
     try:
         from torchvision.transforms import v2
-    except ImportError:
+    except (ImportError, RuntimeError) as error:  # RuntimeError: one built for another torch
+        change, there = "erase" if name == "erase" else f"policy={name}", isinstance(error, RuntimeError)
         raise UsageError(
-            f"augment.{'erase' if name == 'erase' else f'policy={name}'}: needs torchvision; "
+            f"augment.{change}: needs torchvision{', and the one installed is not for this torch' if there else ''}; "
             "pip install 'convnets[torchvision]'"
         ) from None
     match name.partition("-"):
