@@ -205,7 +205,13 @@ def test_a_loss_that_becomes_nan_ends_the_run_with_4(here: Path, capsys: pytest.
 
 
 def test_compiled_training_saves_plain_names(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "compile", lambda network: torch.nn.Sequential(network))  # what wraps the network
+    class Compiled(torch.nn.Sequential):
+        """What wraps the network. A compiled network with auxiliary classifiers has no length, so it is neither true nor false."""
+
+        def __len__(self) -> int:
+            raise TypeError("WithAuxiliary does not support len()")
+
+    monkeypatch.setattr(torch, "compile", lambda network: Compiled(network))
     assert convnets("train", "--epochs", 1, "--compile", "--out", "run") == 0
     tensors, _ = checkpoint.load(here / "run" / "best.safetensors")
     assert "model.conv1.conv.weight" in tensors

@@ -45,7 +45,8 @@ def train(
     forward: Forward | None = None,
 ) -> None:
     """Train until the recipe's last epoch. `forward` is the model's own call, or a compiled form of it."""
-    recipe, forward = training.recipe, forward or training.model
+    recipe = training.recipe
+    forward = training.model if forward is None else forward  # a compiled module may refuse to be asked if it is true
     finish = Finish(recipe.preprocess, training.statistics, recipe.augment, recipe.seed)
     steps = steps_per_epoch(train_loader, recipe.accumulate)
     while training.epoch < recipe.epochs:
