@@ -206,7 +206,7 @@ def test_a_loss_that_becomes_nan_ends_the_run_with_4(here: Path, capsys: pytest.
 
 def test_compiled_training_saves_plain_names(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Compiled(torch.nn.Sequential):
-        """What wraps the network. A compiled network with auxiliary classifiers has no length, so it is neither true nor false."""
+        """What wraps the network; where that has no length, asking for one is an error, as asking if it is true."""
 
         def __len__(self) -> int:
             raise TypeError("WithAuxiliary does not support len()")
