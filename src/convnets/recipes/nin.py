@@ -99,9 +99,9 @@ MNIST = CIFAR10_PLAIN.variant(
     "nin/mnist",
     {f"Sec. 4.5, {MEMORY}": "preprocess.size preprocess.resize"},
     (
-        Fact("preprocessing", "none besides scaling; ours is to mean 0 and deviation 1, the size of CIFAR-10's "
-             "whitened pixels, for which the files' rate is made: on pixels of 0 to 255 it diverges, and a tenth of it "
-             "silences classes behind the last ReLU for good", f"Sec. 4.5, {MEMORY}"),
+        Fact("preprocessing", "none besides scaling; ours is to mean 0 and about three times the deviation 1: at the "
+             "files' rate, pixels of 0 to 255 diverge, and smaller ones leave the classes that the last ReLU silences "
+             "silent for long", f"Sec. 4.5, {MEMORY}"),
         Fact("schedule for SVHN and MNIST", 'none ("coming soon")', README),
     ),
     networks="nin_mnist",
@@ -109,7 +109,7 @@ MNIST = CIFAR10_PLAIN.variant(
     source="Lin et al. 2013, Sec. 4.1 and 4.5, and the first author's files",
     epochs=20,
     schedule=Step(milestones=(14, 17), factor=0.1),
-    preprocess=Preprocess(size=28, resize=None, channels=1),
+    preprocess=Preprocess(size=28, resize=None, channels=1, mean=(0.13,), std=(0.1,)),
     val_fraction=0.1,
 )  # fmt: skip
 
