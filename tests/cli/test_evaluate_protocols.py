@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+from safetensors.torch import save_file
 
 from convnets import cli, papers, runs
 from convnets.data import open_source
@@ -98,6 +101,43 @@ def test_an_ensemble_of_runs(pair: list[Path], capsys: Capture) -> None:
     assert answer(capsys, *pair, "--ensemble").startswith("ensemble of resnet20, resnet20 on digits, test split")
 
 
+def test_an_ensemble_of_plain_weights_has_all_of_them(pair: list[Path], tmp_path: Path, capsys: Capture) -> None:
+    files = [tmp_path / f"{index}.safetensors" for index in range(2)]
+    for path, file in zip(pair, files, strict=True):
+        network = runs.load(path).network
+        save_file(network.state_dict(), file)
+    words = "--ensemble", "--model", "resnet20", "--data", "digits"
+    assert answer(capsys, *files, *words).startswith("ensemble of resnet20, resnet20 on digits")
+    assert json.loads(answer(capsys, *files, *words, "--json"))["runs"] == [str(file) for file in files]
+
+
+def test_an_ensemble_is_not_tested_on_pictures_that_a_member_trained_on(
+    pair: list[Path], tmp_path: Path, capsys: Capture
+) -> None:
+    """Data without splits is divided by each run's own seed."""
+    same = [train(tmp_path, "same", seed=0), train(tmp_path, "again", seed=0)]
+    other = train(tmp_path, "other", seed=1)
+    assert "ensemble of" in answer(capsys, *same, "--ensemble")
+    for words in ([same[0], other], [pair[0], other, "--data", tmp_path / "pictures"]):
+        said = answer(capsys, *words, "--ensemble", code=2)
+        assert "/other/best.safetensors trained on pictures of this" in said and said.count("\n") == 1
+    alone = answer(capsys, pair[0], pair[1], "--ensemble", "--data", tmp_path / "pictures")
+    assert "all split" in alone  # neither was trained on them
+
+
+def train(folder: Path, name: str, seed: int) -> Path:
+    """A run on a folder of pictures without splits that has the classes of the digits."""
+    noise = np.random.default_rng(0)
+    for digit in range(10):
+        (folder / "pictures" / str(digit)).mkdir(parents=True, exist_ok=True)
+        for index in range(4):
+            pixels = noise.integers(0, 256, (8, 8), np.uint8)
+            Image.fromarray(pixels).save(folder / "pictures" / str(digit) / f"{index}.png")
+    line = ["train", "resnet20", "--data", str(folder / "pictures"), "--seed", str(seed), "--epochs", "1"]
+    assert cli.run([*line, "--set", "preprocess.channels=1", "--out", str(folder / name)]) == 0
+    return folder / name
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -105,6 +145,7 @@ def test_an_ensemble_of_runs(pair: list[Path], capsys: Capture) -> None:
         (["--protocol", "dense@256/224"], "no protocol is called 'dense@256/224'"),
         (["--protocol", "10crop@256+288"], "no protocol is called '10crop@256+288'"),
         (["--protocol", "1crop,"], "no protocol is called ''"),
+        (["--protocol", ""], "no protocol is called ''"),
         (["SECOND"], "2 RUNs given; evaluate one, or average them with --ensemble"),
     ],
 )

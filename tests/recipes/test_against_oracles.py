@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from convnets import recipes
+from convnets.data.augment import augment_batch
 from convnets.recipes import PaperRecipe
 from convnets.spec import flatten, to_dict
 
@@ -352,6 +354,30 @@ def test_what_the_paper_does_not_say_is_ours_or_the_codes(name: str) -> None:
     for field, path in NOT_STATED[name].items():
         assert re.search("not (stated|given)", at(family_of(name), path))
         assert (one.place(field) or "code").startswith("code"), f"{field} has a place in the paper"
+
+
+PASSED_ON = {  # variants: fields that keep the base's value but not its place, since the paper says it of that alone
+    "vgg/imagenet-jitter": "optimizer.lr",
+    "nin/cifar10-plain": "augment.mixup",
+    "nin/svhn": "schedule.kind",
+    "nin/mnist": "schedule.kind",
+    "senet/imagenet-ablations": "epochs",
+}
+
+
+@pytest.mark.parametrize(("name", "field"), PASSED_ON.items())
+def test_a_variant_does_not_take_a_place_that_is_anothers(name: str, field: str) -> None:
+    assert recipes.paper_recipe(name).place(field) is None
+
+
+def test_zfnet_trains_on_ten_crops() -> None:
+    """Five places, and their mirror images."""
+    assert "10 sub-crops" in at("zfnet", "training.augmentation")
+    recipe = recipes.find("zfnet/imagenet")
+    pictures = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 3), np.uint8)
+    batch = np.broadcast_to(pictures, (100, 256, 256, 3))
+    crops = augment_batch(batch, recipe.preprocess, recipe.augment, 0, 0, np.arange(100))
+    assert len({crop.tobytes() for crop in crops}) == 10
 
 
 def leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from convnets import papers
-from convnets.data import Source
-from convnets.data.pictures import array_split
+from convnets.data import Source, Split
+from convnets.data.pictures import MemoryPictures, Names, array_split
 from convnets.train.choose import choose_recipe, data_set
 
 
 def source(name: str, classes: int, channels: int, side: int, digits: bool = False) -> Source:
     labels = np.arange(classes)
     names = tuple(map(str, labels)) if digits else tuple(f"class{label}" for label in labels)
-    split = array_split(np.zeros((classes, side, side, channels), np.uint8), labels, "train")
+    pictures = np.broadcast_to(np.uint8(0), (classes, side, side, channels))
+    split = array_split(pictures, labels, "train")
     return Source(name, names, {"train": split}, channels, (side, side), {})
 
 
@@ -29,7 +30,14 @@ def source(name: str, classes: int, channels: int, side: int, digits: bool = Fal
         (source("mine", 10, 3, 32, digits=True), "svhn"),
         (source("mine", 100, 3, 32), "cifar100"),
         (source("mine", 10, 1, 28), "mnist"),
-        (source("imagenet", 1000, 3, 4), "imagenet"),
+        (source("svhn", 10, 3, 32), "svhn"),
+        (source("imagenet", 1000, 3, 224), "imagenet"),
+        (source("imagenet", 100, 3, 224), "imagenet"),
+        (source("imagenet", 1000, 3, 64), None),  # made small, it is another data set
+        (source("mine", 1000, 3, 256), "imagenet"),
+        (source("mine", 1000, 3, 64), None),
+        (source("mine", 999, 3, 256), None),
+        (source("cifar10", 10, 3, 96), None),
         (source("mine", 10, 3, 33), None),
         (source("digits", 10, 1, 8), None),
     ],
@@ -38,15 +46,26 @@ def test_a_data_set_is_known_by_its_name_or_its_outline(given: Source, expected:
     assert data_set(given)[0] == expected
 
 
+def test_a_data_set_is_known_by_pictures_of_all_sizes_and_not_by_oblong_ones() -> None:
+    oblong = np.zeros((20, 32, 3), np.uint8)
+    mixed = [np.zeros((20 + index % 7, 32, 3), np.uint8) for index in range(1000)]
+    for pictures, classes, expected in (([oblong] * 10, 10, None), ([oblong] * 1000, 1000, None),
+                                        (mixed, 1000, "imagenet"), (mixed[:10], 10, None)):  # fmt: skip
+        labels = np.arange(classes)
+        split = Split(MemoryPictures(pictures, Names("train", labels)), labels)
+        given = Source("mine", tuple(f"class{label}" for label in labels), {"train": split}, 3, None, {})
+        assert data_set(given)[0] == expected
+
+
 @pytest.mark.parametrize(
     ("network", "given", "recipe"),
     [
         ("resnet20", source("cifar10", 10, 3, 32), "resnet/cifar10"),
         ("resnet110", source("cifar10", 10, 3, 32), "resnet/cifar10-110"),
-        ("resnet50", source("imagenet", 1000, 3, 4), "resnet/imagenet"),
-        ("resnet50_v15", source("imagenet", 1000, 3, 4), "bag_of_tricks/imagenet"),
+        ("resnet50", source("imagenet", 1000, 3, 224), "resnet/imagenet"),
+        ("resnet50_v15", source("imagenet", 1000, 3, 224), "bag_of_tricks/imagenet"),
         ("nin_mnist", source("x", 10, 1, 28), "nin/mnist"),
-        ("vgg16", source("imagenet", 1000, 3, 4), "vgg/imagenet"),
+        ("vgg16", source("imagenet", 1000, 3, 224), "vgg/imagenet"),
         ("wrn_28_10", source("svhn", 10, 3, 32), "wide_resnet/svhn"),
         ("vgg16", source("cifar10", 10, 3, 32), "quick"),
         ("resnet20", source("digits", 10, 1, 8), "quick"),

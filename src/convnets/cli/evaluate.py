@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -61,7 +61,8 @@ def command(
     protocol. Data without splits is evaluated whole, unless the run was trained on it: then on the part set aside to
     validate.
     """
-    parse_all(protocol or "1crop", paper=["1crop"])  # a mistyped one is told before anything is loaded
+    asked = "1crop" if protocol is None else protocol
+    parse_all(asked, paper=["1crop"])  # a mistyped one is told before anything is loaded
     if len(run) > 1 and not ensemble:
         raise UsageError(f"{len(run)} RUNs given; evaluate one, or average them with --ensemble")
     if ensemble and weights is not None:
@@ -69,10 +70,11 @@ def command(
     chosen = pick_device(device)
     loaded = [load_run(one, model, weights, raw) for one in run or [None]]
     source, split = _open(loaded[0], data, split, bad_images)
-    if not loaded[0].state:  # weights that bring no names take the data's
-        loaded = [dataclasses.replace(loaded[0], classes=source.classes)]
-    if protocol or ensemble:
-        tested = _test(loaded, source, split, protocol or "1crop", chosen, batch_size, workers)
+    for one in loaded[1:]:
+        _check_unseen(one, loaded[0], source, split)
+    loaded = [one if one.state else _named(one, source) for one in loaded]
+    if protocol is not None or ensemble:
+        tested = _test(loaded, source, split, asked, chosen, batch_size, workers)
         (_say_tested_json if as_json else _say_tested)(loaded, source, split, tested)
     else:
         _evaluate(loaded[0], source, split, chosen, batch_size or 128, workers, out, as_json)
@@ -121,22 +123,25 @@ def _test(
 ) -> list[ProtocolResult]:
     from ..evaluate import ensemble, evaluate_ensemble
 
-    own = loaded[0].state.get("recipe", {}).get("protocols") or _paper_protocols(loaded[0], source)
     members = ensemble(loaded)
     for member in members:
         member.network.to(device)
-    protocols = parse_all(text, own)
+    protocols = parse_all(text, _paper_protocols(loaded[0], source) or ("1crop",))
     return evaluate_ensemble(
         members, source.splits[split], protocols, device, batch_size=batch_size, workers=workers, progress=True
     )
 
 
 def _paper_protocols(loaded: Loaded, source: Source) -> Sequence[str]:
-    """Those by which the network's paper tested on this data; where it did not, those of the run's recipe."""
+    """Those of the run's recipe where it is a paper's, else those by which the network's paper tested on this data."""
     from .. import papers, recipes
 
-    own = recipes.default(papers.find(loaded.network.name), source.name.lower())
-    return own.recipe.protocols if own else loaded.state.get("recipe", {}).get("protocols", ())
+    trained: dict[str, Any] = loaded.state.get("recipe", {})
+    paper = recipes.default(papers.find(loaded.network.name), source.name.lower())
+    if paper is None or trained.get("name") in recipes.paper_recipes():
+        protocols: Sequence[str] = trained.get("protocols", ())
+        return protocols
+    return paper.recipe.protocols
 
 
 def _published(loaded: list[Loaded], source: Source, split: str, protocol: Protocol) -> tuple[Result, ...]:
@@ -173,6 +178,32 @@ def _open(loaded: Loaded, data: str | None, split: str | None, bad_images: str) 
         raise UsageError(f"{spec}: has no {split} split; it has {', '.join(source.splits)}; choose one with --split")
     check_classes(loaded.classes, source.classes, spec, named=bool(loaded.state))
     return check(dataclasses.replace(source, splits={split: source.splits[split]}), bad=bad_images), split
+
+
+def _named(plain: Loaded, source: Source) -> Loaded:
+    """Weights that bring no names of classes, with the data's."""
+    check_classes(plain.classes, source.classes, source.name, named=False)
+    return dataclasses.replace(plain, classes=source.classes)
+
+
+def _check_unseen(one: Loaded, first: Loaded, source: Source, split: str) -> None:
+    """Raise UsageError where `one` trained on pictures of the split that the `first` run did not train on."""
+    from ..data import open_source
+
+    def part(run: Loaded) -> tuple[float, int] | None:
+        """What the training pictures of this data were divided by; None for a run on other data."""
+        trained_on, recipe = run.state.get("source", {}), run.state.get("recipe", {})
+        same = trained_on.get("fingerprint", {}).get("sha256") == source.fingerprint["sha256"]
+        return (recipe["val_fraction"], recipe["seed"]) if same else None
+
+    if split not in ("val", "all") or part(one) in (None, part(first)):
+        return
+    trained_on = one.state["source"]["spec"]
+    if split == "all" or "val" not in open_source(trained_on, val_fraction=0, allow_empty=True).splits:
+        raise UsageError(
+            f"--ensemble: {one.path} trained on pictures of this {split} split, unlike {first.path}; give --data with "
+            "a test split, or train both with the same --seed and --val-fraction"
+        )
 
 
 def check_classes(own: Sequence[str], given: Sequence[str], spec: str, named: bool = True) -> None:

@@ -67,7 +67,12 @@ CIFAR10 = PaperRecipe(
     results="translation",
 )  # fmt: skip
 
-CIFAR10_PLAIN = CIFAR10.variant("nin/cifar10-plain", {README: "augment"}, augment=Augment(), results="one view$")
+CIFAR10_PLAIN = CIFAR10.variant(
+    "nin/cifar10-plain",
+    {f"Sec. 4.2, {MEMORY}": "augment.pad augment.flip"},
+    augment=Augment(),
+    results="one view$",
+)
 
 CIFAR100 = CIFAR10_PLAIN.variant(
     "nin/cifar100",
@@ -80,7 +85,7 @@ CIFAR100 = CIFAR10_PLAIN.variant(
 
 SVHN = CIFAR10_PLAIN.variant(
     "nin/svhn",
-    {FILES: "optimizer"},
+    {FILES: "optimizer", f"Sec. 4.1, {MEMORY}": "schedule.factor"},
     (
         Fact("preprocessing", "local contrast normalisation, for which ours is global", f"Sec. 4.4, {MEMORY}"),
         Fact("validation", "400 training and 200 extra pictures of each class", f"Sec. 4.4, {MEMORY}"),
@@ -93,11 +98,12 @@ SVHN = CIFAR10_PLAIN.variant(
     schedule=Step(milestones=(20, 23), factor=0.1),
     preprocess=Preprocess(size=32, resize=None, contrast=55),
     val_fraction=6000 / 604_388,
+    unsaid="schedule",
 )
 
 MNIST = CIFAR10_PLAIN.variant(
     "nin/mnist",
-    {f"Sec. 4.5, {MEMORY}": "preprocess.size preprocess.resize"},
+    {f"Sec. 4.5, {MEMORY}": "preprocess.size preprocess.resize", f"Sec. 4.1, {MEMORY}": "schedule.factor"},
     (
         Fact("preprocessing", "none besides scaling; ours is to mean 0 and about three times the deviation 1: at the "
              "files' rate, pixels of 0 to 255 diverge, and smaller ones leave the classes that the last ReLU silences "
@@ -111,6 +117,7 @@ MNIST = CIFAR10_PLAIN.variant(
     schedule=Step(milestones=(14, 17), factor=0.1),
     preprocess=Preprocess(size=28, resize=None, channels=1, mean=(0.13,), std=(0.1,)),
     val_fraction=0.1,
+    unsaid="schedule",
 )  # fmt: skip
 
 IMAGENET = PaperRecipe(

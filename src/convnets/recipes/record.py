@@ -43,7 +43,7 @@ class PaperRecipe:
     def place(self, key: str) -> str | None:
         """Where the paper gives the field `key` (dotted); None where the value is ours."""
         for where, keys in self.said.items():
-            if any(key == given or key.startswith(given + ".") for given in keys.split()):
+            if _covers(keys, key):
                 return where
         return None
 
@@ -56,16 +56,18 @@ class PaperRecipe:
         networks: str | None = None,
         dataset: str | None = None,
         results: str | None = None,
+        unsaid: str = "",
         **changes: Any,
     ) -> PaperRecipe:
         """Another recipe of the same paper, `changes` being fields of the recipe; `facts` are added to the own ones.
 
-        A value keeps its place where it is the same; a changed one is ours unless `said` gives its place.
+        A value keeps its place where it is the same, unless `unsaid` names it (as `said` does); a changed one is ours
+        unless `said` gives its place.
         """
         recipe = dataclasses.replace(self.recipe, name=name, **changes)
         old, places = flatten(to_dict(self.recipe)), {where: [keys] for where, keys in (said or {}).items()}
         for key, value in flatten(to_dict(recipe)).items():
-            if key in old and old[key] == value and (where := self.place(key)):
+            if key in old and old[key] == value and not _covers(unsaid, key) and (where := self.place(key)):
                 places.setdefault(where, []).append(key)
         return PaperRecipe(
             recipe,
@@ -75,3 +77,8 @@ class PaperRecipe:
             self.facts + facts,
             self.results if results is None else results,
         )
+
+
+def _covers(given: str, key: str) -> bool:
+    """Whether the fields `given`, separated by spaces, have `key` among them or under one of them."""
+    return any(key == one or key.startswith(one + ".") for one in given.split())

@@ -87,6 +87,7 @@ ABLATIONS = IMAGENET.variant(
     optimizer=replace(IMAGENET.recipe.optimizer, lr=0.1),
     schedule=Plateau(factor=0.1, patience=5, drops=3),
     results="Sec. 6",
+    unsaid="epochs",
 )
 
 SUGGESTED = Fact("everything else", "hyper-parameters as suggested by the authors of each base model", CIFAR)

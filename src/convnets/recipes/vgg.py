@@ -82,6 +82,7 @@ IMAGENET_JITTER = IMAGENET_384.variant(
         "multi-crop-5x5@256+384+512:dense@256+384+512",
     ),
     results=r"S=\[256;512",
+    unsaid="optimizer.lr",
 )  # fmt: skip
 
 RECIPES = (IMAGENET, IMAGENET_384, IMAGENET_JITTER)

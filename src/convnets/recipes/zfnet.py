@@ -12,7 +12,7 @@ IMAGENET = PaperRecipe(
         optimizer=SGD(lr=0.01, momentum=0.9, form="paper", weight_decay=5e-4),
         schedule=Plateau(factor=0.1, patience=5, drops=3),
         preprocess=Preprocess(size=224, resize=256, centre=256, subtract="pixel", std=RAW),
-        augment=Augment(ten=True),
+        augment=Augment(ten=True, flip=True),
         filter_rms=0.1,
         protocols=("10crop",),
     ),

@@ -83,8 +83,8 @@ class Augment:
     Where the crop is cut: `pad` pixels are added on every side before a random crop of the input size, zeros or a
     reflection (`pad_mode`). `scale`: the shorter side is drawn from this range instead of `preprocess.resize`.
     `area` and `aspect`: a crop of that share of the picture's area and that width over height, resized to the input
-    size, by a filter drawn from all (`any_filter`). `ten`: one of the ten crops of corners and centre. `flip`: mirrored
-    left to right with probability one half.
+    size, by a filter drawn from all (`any_filter`). `ten`: the crop is one of the four corners or the centre, which
+    with `flip` is one of AlexNet's ten. `flip`: mirrored left to right with probability one half.
 
     What it looks like: `policy` by torchvision, `affine`, `colour`, then `lighting`: PCA noise whose coefficients have
     this deviation. `noise` adds Gaussian noise of so many grey levels. `erase` is the probability of random erasing,

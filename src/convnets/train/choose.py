@@ -16,9 +16,15 @@ from ..recipes.quick import SMALL, quick
 from ..spec import Recipe
 
 LOOKED_AT = 32  # pictures
-DATA_SETS = ("cifar10", "cifar100", "svhn", "mnist", "imagenet")
-# classes, channels and side of the pictures -> the data set that has them
-OUTLINES = {(10, 3, 32): "cifar10", (100, 3, 32): "cifar100", (10, 1, 28): "mnist"}
+# data set -> its classes, channels and the side of its pictures (None: photographs of all sizes)
+OUTLINES: dict[str, tuple[int, int, int | None]] = {
+    "cifar10": (10, 3, 32),
+    "cifar100": (100, 3, 32),
+    "svhn": (10, 3, 32),
+    "mnist": (10, 1, 28),
+    "imagenet": (1000, 3, None),
+}
+PHOTOGRAPH = 224  # pixels: from here on a side that all pictures have stands for photographs, too
 DIGITS = tuple(map(str, range(10)))
 
 
@@ -42,26 +48,38 @@ def choose_recipe(asked: str | None, entry: papers.Entry, source: Source) -> tup
 
 
 def data_set(source: Source) -> tuple[str | None, str]:
-    """The papers' data set that the source is, and what it is known by; None where it is none of them."""
-    if source.name.lower() in DATA_SETS:
-        return source.name.lower(), "its name"
-    size = common_size(source)
-    name = OUTLINES.get((len(source.classes), source.channels, size or 0))
-    if name == "cifar10" and source.classes == DIGITS:  # both have ten classes of coloured 32x32 pictures
-        name = "svhn"
-    channels = "grey" if source.channels == 1 else "colour"
-    return name, f"its {len(source.classes)} classes of {channels} {size}x{size} pictures"
+    """The papers' data set that the source is, and what it is known by; None where it is none of them.
+
+    Pictures of another size than a data set's are not that data set, whatever they are called.
+    """
+    shape, classes, channels = common_shape(source), len(source.classes), source.channels
+    side = None if shape is None or min(shape) >= PHOTOGRAPH else shape[0] if shape[0] == shape[1] else 0
+    known = source.name.lower()
+    if (channels, side) == OUTLINES.get(known, (0, 0, 0))[1:]:
+        return known, "its name"
+    found = next((name for name, outline in OUTLINES.items() if outline == (classes, channels, side)), None)
+    if found == "cifar10" and source.classes == DIGITS:  # both have ten classes of 32x32 pictures
+        found = "svhn"
+    size = f"{shape[1]}x{shape[0]} pictures" if shape else "pictures of all sizes"
+    return found, f"its {classes} classes of {'grey' if channels == 1 else 'colour'} {size}"
 
 
 def common_size(source: Source) -> int | None:
     """The longer side of the training pictures where they share one size, judged by a few of them."""
+    shape = common_shape(source)
+    return max(shape) if shape else None
+
+
+def common_shape(source: Source) -> tuple[int, int] | None:
+    """Height and width of the training pictures where they share one size, judged by a few of them."""
     if source.size is not None:
-        return max(source.size)
+        return source.size
     pictures, sizes = source.splits["train"].pictures, set()
     for index in range(0, len(pictures), max(1, len(pictures) // LOOKED_AT)):
         with contextlib.suppress(DataError):  # a bad picture is reported with all others by `check`
-            sizes.add(pictures.load(index).shape[:2])
-    return max(sizes.pop()) if len(sizes) == 1 else None
+            height, width = pictures.load(index).shape[:2]
+            sizes.add((height, width))
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def _is_normalised(name: str) -> bool:
