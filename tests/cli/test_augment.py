@@ -18,6 +18,9 @@ def picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
     Image.fromarray(pixels).save("picture.png")
     Image.fromarray(pixels[::-1]).save("other.png")
+    for name in "ab":
+        Path("only", "test", name).mkdir(parents=True)
+        Image.fromarray(pixels).save(f"only/test/{name}/0.png")
     return "picture.png"
 
 
@@ -42,12 +45,24 @@ def test_a_runs_sheet_uses_what_is_stored_with_it(picture: str, capsys: pytest.C
     assert Path(said["picture"]).is_file()
 
 
+@pytest.mark.parametrize("recipe", ["quick", "finetune"])
+def test_ours_are_fitted_to_the_pictures(recipe: str, picture: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["augment", recipe, picture, "-n", "2"]) == 0
+    assert "augment.area = [0." in capsys.readouterr().out
+    assert run(["augment", recipe, picture, "-n", "2", "--data", "digits"]) == 0
+    assert "augment.pad = 1" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["resnet/cifar", "picture.png"], "did you mean resnet/cifar10"),
         (["resnet/cifar10", "nowhere.png"], "no such file"),
         (["resnet/cifar10", "picture.png", "--set", "augment.flap=1"], "unknown key augment.flap"),
+        (["resnet/cifar10", "picture.png", "--set", "augment.scale=0,0"], "augment.scale=[0, 0]: must be at least 1"),
+        (["resnet/cifar10", "picture.png", "--set", "augment.mixup=-1"], "augment.mixup=-1.0: must not be negative"),
+        (["resnet/cifar10", "picture.png", "--out", "picture.png/sheet.png"], "cannot write a picture there"),
+        (["resnet/cifar10", "picture.png", "--data", "only"], "only: has no train split"),
     ],
 )
 def test_what_it_refuses(

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import recipes, spec
-from ..errors import UsageError
-from .common import load_run
+from .. import papers, recipes, spec
+from ..errors import DataError, UsageError
+from .common import load_run, picture_path
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from ..data import Split, Statistics
+    from ..data import Source, Statistics
     from ..spec import Recipe
+
+NETWORK = "resnet18"  # that quick and finetune are shown for
+ANY = 1 << 40  # training pictures: a recipe is shown for any number
 
 
 @click.command(short_help="What training makes of a picture, as a contact sheet.")
@@ -41,6 +44,7 @@ def command(
     """
     from ..evaluate.pictures import draw_predictions
 
+    picture_path(out)
     recipe, statistics, where = _recipe(run_or_recipe, assignments, data, pictures)
     views = _views(recipe, statistics, pictures, count, epoch - 1, seed)
     title = f"{recipe.name}, epoch {epoch}, seed {seed}"
@@ -58,31 +62,49 @@ def _recipe(
 ) -> tuple[Recipe, Statistics, str]:
     """The recipe, the statistics that it needs, and where they are from."""
     from ..data import measure, open_source
+    from ..train.check import check_recipe
 
     if Path(name).exists():
         loaded = load_run(name, None, None)
         if "recipe" not in loaded.state:
             raise UsageError(f"{name}: plain weights do not say how they were trained; name a recipe")
         stored = spec.from_dict(spec.Recipe, loaded.state["recipe"])
-        return spec.override(stored, assignments), loaded.statistics, f"stored in {loaded.path}"
-    recipe = spec.override(recipes.find(name), assignments)
+        recipe = spec.override(stored, assignments)
+        check_recipe(recipe, ANY)
+        return recipe, loaded.statistics, f"stored in {loaded.path}"
+    source = open_source(data) if data else _given(pictures)
+    if "train" not in source.splits:
+        raise DataError(f"{data}: has no train split to measure statistics on; give a folder of class folders")
+    recipe = spec.override(_find(name, source), assignments)
+    check_recipe(recipe, ANY)
     if not data:  # of a few pictures, a mean image or whitening would show nothing but what sets them apart
         recipe = spec.override(recipe, ["preprocess.subtract=channel", "preprocess.contrast=0", "preprocess.whiten=0"])
-    split = open_source(data).splits["train"] if data else _given(pictures, recipe.preprocess.channels)
-    preprocess, statistics = measure(split, recipe.preprocess, recipe.augment)
+    preprocess, statistics = measure(source.splits["train"], recipe.preprocess, recipe.augment)
     recipe = spec.override(recipe, [f"preprocess.mean={preprocess.mean}", f"preprocess.std={preprocess.std}"])
     return recipe, statistics, f"measured on {data or 'the given pictures'}"
 
 
-def _given(paths: tuple[str, ...], channels: int) -> Split:
+def _find(name: str, source: Source) -> Recipe:
+    """The recipe; those that are ours are fitted to the data."""
+    from ..train.choose import choose_recipe
+
+    if name not in recipes.OURS:
+        return recipes.find(name)
+    recipe, _ = choose_recipe(name, papers.find(NETWORK), source)
+    return recipe
+
+
+def _given(paths: tuple[str, ...]) -> Source:
+    """The pictures as a data set."""
     import numpy as np
 
-    from ..data import Split, read_picture
+    from ..data import Source, Split, read_picture
     from ..data.pictures import MemoryPictures, Names
 
-    arrays = [read_picture(path, channels=channels) for path in paths]
+    arrays = [read_picture(path) for path in paths]
     labels = np.arange(len(arrays))
-    return Split(MemoryPictures(arrays, Names("given", labels)), labels)
+    split = Split(MemoryPictures(arrays, Names("given", labels)), labels)
+    return Source("given", tuple(paths), {"train": split}, 3, None, {})
 
 
 def _views(
@@ -92,20 +114,20 @@ def _views(
     import numpy as np
     import torch
 
-    from ..data import Batch, Finish, normalise, prepare
+    from ..data import Batch, Finish, normalise, prepare, read_picture
     from ..data.augment import augment_picture
     from ..data.statistics import stacked
 
-    pictures = _given(paths, recipe.preprocess.channels).pictures
+    pictures = [read_picture(path, channels=recipe.preprocess.channels) for path in paths]
     found: list[tuple[np.ndarray, str]] = []
     for index, path in enumerate(paths):
-        plain = torch.from_numpy(prepare(pictures.load(index), recipe.preprocess, statistics)).permute(2, 0, 1)[None]
+        plain = torch.from_numpy(prepare(pictures[index], recipe.preprocess, statistics)).permute(2, 0, 1)[None]
         tested = normalise(plain, recipe.preprocess, statistics)
         found.append((_pixels(tested, recipe, statistics)[0], Path(path).name))
         # views of this picture and the next one in turns, which is then what they are mixed with
         shown = [index if view % 2 == 0 else (index + 1) % len(paths) for view in range(2 * count)]
         crops = [
-            augment_picture(pictures.load(one), recipe.preprocess, recipe.augment, seed, epoch, view, statistics)
+            augment_picture(pictures[one], recipe.preprocess, recipe.augment, seed, epoch, view, statistics)
             for view, one in enumerate(shown)
         ]
         images = torch.from_numpy(stacked(crops, recipe.preprocess, statistics)).permute(0, 3, 1, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -55,6 +56,20 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"an axis is set by AXIS=VALUE, got {text!r}")
         values[axis.strip()] = value.strip()
     return values
+
+
+def picture_path(out: str) -> Path:
+    """--out as a path whose folder is there. Raises UsageError where no picture can be written, before any work."""
+    path = Path(out)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            empty = file.tell() == 0
+        if empty:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot write a picture there ({error.strerror})") from None
+    return path
 
 
 def pick_device(name: str) -> torch.device:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from .common import device_option, pick_device, table
+from .. import papers
+from .common import device_option, pick_device, picture_path, table
 
 
 @click.command(short_help="Learning rates a network bears, by a range test.")
@@ -33,11 +33,11 @@ def command(
     from ..train.plan import Request, make_plan
     from ..train.run import Machine
 
+    path = picture_path(out or f"lr-find-{papers.find(name).name}.png")
     given = [] if batch_size is None else [f"batch_size={batch_size}"]
     plan = make_plan(Request(name, data, recipe, None, seed, [*given, *assignments]))
     result = find_rate(plan, Machine(pick_device(device)), lowest, highest, steps)
     title = f"{plan.name} on {plan.source.name}, batches of {plan.recipe.batch_size}"
-    path = Path(out or f"lr-find-{plan.name}.png")
     draw_rates(result.rates, result.losses, result.smoothed, result.suggestion, path, title)
     if as_json:
         about = {"suggestion": result.suggestion, "recipe": plan.recipe.name, "recipe_rate": plan.recipe.optimizer.lr}
@@ -47,7 +47,9 @@ def command(
     shown = range(0, len(result.rates), max(1, len(result.rates) // 12))
     rows = [(f"{result.rates[i]:.2g}", f"{result.losses[i]:.3f}", f"{result.smoothed[i]:.3f}") for i in shown]
     click.echo(table(["rate", "loss", "smoothed"], rows, right={0, 1, 2}))
+    falling = result.smoothed[-1] == min(result.smoothed)
+    more = f"\nthe loss was still falling at the last rate: try --to {10 * highest:g}" if falling else ""
     click.echo(
         f"\nsuggestion: --lr {result.suggestion:.2g} (a tenth of the rate where the loss was lowest); "
-        f"recipe {plan.recipe.name} has {plan.recipe.optimizer.lr:g}\npicture: {path}"
+        f"recipe {plan.recipe.name} has {plan.recipe.optimizer.lr:g}{more}\npicture: {path}"
     )

@@ -67,6 +67,10 @@ def command(
 
     request = Request(name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty, grow_from)
     machine = run.Machine(pick_device(device), workers, compile_, steps, seconds, tensorboard)
+    if as_json and not dry_run:
+        raise UsageError("--json prints the plan of --dry-run; a run's figures are in its run.json and metrics.csv")
+    if dry_run and resume:
+        raise UsageError("--dry-run plans a new run; what is left of an old one is told when it is resumed")
     if dry_run:
         _dry_run(request, machine, as_json)
         return

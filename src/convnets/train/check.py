@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .. import spec
 from ..errors import UsageError
-from ..spec import SGD, Plateau, Recipe, RMSProp
+from ..papers.protocols import parse
+from ..spec import SGD, AdamW, Plateau, Recipe, RMSProp
 
 COLOUR = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.5, "shift": 255.0}
 AFFINE = {"rotate": 180.0, "shear": 80.0, "translate": 1.0, "zoom": 0.9}
@@ -17,6 +18,8 @@ def check_recipe(recipe: Recipe, pictures: int) -> None:
     for key, holds, rule in limits:
         if not holds:
             raise UsageError(f"{key}={spec.flatten(spec.to_dict(recipe))[key]}: {rule}")
+    for text in recipe.protocols:
+        parse(text)
     optimizer = recipe.optimizer
     if isinstance(optimizer, SGD) and optimizer.nesterov and (optimizer.momentum == 0 or optimizer.form == "paper"):
         raise UsageError("optimizer.nesterov=True needs optimizer.momentum above 0 and optimizer.form=torch")
@@ -37,6 +40,8 @@ def _run(recipe: Recipe, pictures: int) -> list[Limit]:
           for key in ("auxiliary", "clip", "filter_rms", "bn_average", "freeze_bn")),
         ("val_fraction", 0 <= recipe.val_fraction < 1, "must be at least 0 and below 1"),
         ("seed", 0 <= recipe.seed < 2**63, "must be at least 0 and below 2^63"),
+        ("warmup.epochs", recipe.warmup.epochs < recipe.epochs or recipe.warmup.until_error is not None,
+         f"must be less than epochs={recipe.epochs}, or the run is over before its rate is reached"),
     ]  # fmt: skip
 
 
@@ -52,6 +57,8 @@ def _optimizer(recipe: Recipe) -> list[Limit]:
         ("schedule.every", getattr(schedule, "every", 1) > 0, "must be above 0"),
         ("schedule.factor", getattr(schedule, "factor", 1) > 0, "must be above 0"),
         ("schedule.peak", 0 < getattr(schedule, "peak", 0.5) < 1, "must be above 0 and below 1"),
+        ("schedule.start", 0 <= getattr(schedule, "start", 0) <= 1, "must be between 0 and 1"),
+        ("schedule.final", 0 <= getattr(schedule, "final", 0) <= 1, "must be between 0 and 1"),
         ("schedule.power", getattr(schedule, "power", 1) > 0, "must be above 0"),
     ]
     if isinstance(schedule, Plateau):
@@ -60,6 +67,9 @@ def _optimizer(recipe: Recipe) -> list[Limit]:
         limits.append(("optimizer.momentum", 0 <= optimizer.momentum < 1, "must be at least 0 and below 1"))
     if isinstance(optimizer, RMSProp):
         limits.append(("optimizer.decay", 0 <= optimizer.decay < 1, "must be at least 0 and below 1"))
+    if isinstance(optimizer, AdamW):
+        are_shares = all(0 <= beta < 1 for beta in optimizer.betas)
+        limits.append(("optimizer.betas", are_shares, "must be at least 0 and below 1"))
     if not isinstance(optimizer, SGD):
         limits.append(("optimizer.epsilon", optimizer.epsilon > 0, "must be above 0"))
     return limits
@@ -69,7 +79,7 @@ def _preprocess(preprocess: spec.Preprocess) -> list[Limit]:
     channels, size = preprocess.channels, preprocess.size
     return [
         ("preprocess.size", size >= 1, "must be at least 1"),
-        ("preprocess.resize", preprocess.resize != 0, "must be at least 1, or none"),
+        ("preprocess.resize", preprocess.resize is None or preprocess.resize >= 1, "must be at least 1, or none"),
         ("preprocess.centre", preprocess.centre is None or preprocess.centre >= size, f"must be at least size={size}"),
         ("preprocess.mean", len(preprocess.mean) in (0, channels), f"needs {channels} values"),
         ("preprocess.std", len(preprocess.std) in (0, channels), f"needs {channels} values"),
@@ -81,6 +91,7 @@ def _preprocess(preprocess: spec.Preprocess) -> list[Limit]:
 
 def _augment(augment: spec.Augment) -> list[Limit]:
     low, high = augment.scale or (1, 1)
+    pairing = augment.pairing
     return [
         ("augment.area", all(0 < share <= 1 for share in augment.area or ()), "must be above 0 and at most 1"),
         ("augment.area", augment.area is None or augment.area[0] <= augment.area[1], "the lower bound comes first"),
@@ -88,6 +99,8 @@ def _augment(augment: spec.Augment) -> list[Limit]:
         ("augment.scale", 1 <= low <= high, "must be at least 1, the lower bound first"),
         ("augment.pad", augment.pad >= 0, "must not be negative"),
         ("augment.erase", 0 <= augment.erase <= 1, "must be between 0 and 1"),
+        ("augment.pairing.on", pairing.end == 0 or pairing.on > 0, "must be above 0"),
+        *((f"augment.pairing.{key}", getattr(pairing, key) >= 0, "must not be negative") for key in ("begin", "off")),
         *((f"augment.{key}", getattr(augment, key) >= 0, "must not be negative")
           for key in ("lighting", "noise", "cutout", "mixup", "cutmix")),
         *((f"augment.colour.{key}", 0 <= getattr(augment.colour, key) <= most, f"must be between 0 and {most:g}")

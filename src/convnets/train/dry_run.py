@@ -39,7 +39,8 @@ class Forecast:
 
 def forecast(plan: Plan, machine: Machine) -> dict[str, Any]:
     """The whole plan as plain values, with costs measured on a few real steps of a network that is thrown away."""
-    recipe, network = plan.recipe, plan.network()
+    grown: list[str] = []
+    recipe, network = plan.recipe, plan.network(grown.append)
     training = Training(network, recipe, machine.device, plan.statistics)
     train_loader, val_loader = make_loaders(plan.source, recipe, plan.statistics, machine)
     steps = steps_per_epoch(train_loader, recipe.accumulate)
@@ -51,6 +52,7 @@ def forecast(plan: Plan, machine: Machine) -> dict[str, Any]:
         "auxiliary_parameters": sum(p.numel() for p in training.model.parameters())
         - sum(p.numel() for p in network.parameters()),
         "input": [recipe.preprocess.channels, recipe.preprocess.size, recipe.preprocess.size],
+        "grown": grown,
         "recipe": recipe.name,
         "data": plan.source.name,
         "pictures": {name: len(split) for name, split in plan.source.splits.items()},
@@ -72,10 +74,15 @@ def forecast(plan: Plan, machine: Machine) -> dict[str, Any]:
 def report(plan: Plan, values: dict[str, Any]) -> str:
     """The forecast as text."""
     counts = ", ".join(f"{count:,} {name}" for name, count in values["pictures"].items())
-    waits = ", if the error never stops improving" if isinstance(plan.recipe.schedule, Plateau) else ""
+    waits, until = "", plan.recipe.warmup.until_error
+    if isinstance(plan.recipe.schedule, Plateau):
+        waits = ", if the error never stops improving"
+    elif until is not None:
+        waits = f"; the warm-up is over, and with it the low rate, once the training error is below {until:g} %"
     heads = f" + {values['auxiliary_parameters']:,} in auxiliary classifiers" if values["auxiliary_parameters"] else ""
     where = "of the device" if values["device"] != "cpu" else "of this process"
     return "\n".join([
+        *values["grown"],
         f"network   {values['network']}: {values['parameters']:,} parameters{heads}, "
         f"input {'x'.join(map(str, values['input']))}, on {values['device']}",
         f"data      {values['data']}: {counts}; {values['classes']} classes",

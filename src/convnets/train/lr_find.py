@@ -14,6 +14,7 @@ from .run import Machine, make_loaders
 from .state import Training
 
 SMOOTHING = 0.9  # weight of the past in the smoothed loss
+FALLEN = 0.97  # times the first loss: down to here is noise
 GIVE_UP = 4.0  # times the lowest loss so far: there is no way back from there
 
 
@@ -35,7 +36,7 @@ def find_rate(plan: Plan, machine: Machine, lowest: float, highest: float, steps
     if not 0 < lowest < highest or steps < 10:
         raise UsageError(f"rates from {lowest} to {highest} in {steps} steps: needs 0 < lowest < highest, 10 steps")
     recipe = dataclasses.replace(plan.recipe, ema=0.0)
-    training = Training(plan.network(), recipe, machine.device, plan.statistics)
+    training = Training(plan.network(lambda _: None), recipe, machine.device, plan.statistics)
     loader, _ = make_loaders(plan.source, recipe, plan.statistics, machine)
     finish = Finish(recipe.preprocess, training.statistics, recipe.augment, recipe.seed)
     batches = chain.from_iterable(loader.epoch(epoch) for epoch in count())
@@ -63,7 +64,7 @@ def find_rate(plan: Plan, machine: Machine, lowest: float, highest: float, steps
 
 
 def suggest(rates: list[float], smoothed: list[float]) -> float:
-    """A tenth of the rate at which the smoothed loss is lowest. Raises UsageError where it never fell."""
-    if len(smoothed) < 3 or min(smoothed) >= smoothed[0]:
+    """A tenth of the rate at which the smoothed loss is lowest. Raises UsageError where it never fell in earnest."""
+    if len(smoothed) < 3 or min(smoothed) > FALLEN * smoothed[0]:
         raise UsageError("the loss fell at no rate: try lower ones with --from, more --steps, or another recipe")
     return rates[smoothed.index(min(smoothed))] / 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +51,12 @@ class Plan:
     request: Request
     said: tuple[str, ...]
 
-    def network(self) -> Network:
-        """The network, with the initial weights that the recipe's seed gives, or those it is grown from."""
-        return make_network(self.name, self.overrides, self.recipe.seed, self.request.grow_from)
+    def network(self, tell: Callable[[str], object] = print) -> Network:
+        """The network, with the initial weights that the recipe's seed gives, or those it is grown from.
+
+        `tell` is given one line on what it was grown from.
+        """
+        return make_network(self.name, self.overrides, self.recipe.seed, self.request.grow_from, tell)
 
 
 def make_plan(request: Request) -> Plan:
@@ -71,6 +74,8 @@ def make_plan(request: Request) -> Plan:
     later = spec.override(recipe, [*_only(recipe_values, ("seed", "val_fraction")), *seed])
     if later.val_fraction != early.val_fraction:  # the recipe was only known once the data was
         source = open_source(data, val_fraction=later.val_fraction, seed=later.seed, allow_empty=request.allow_empty)
+    if recipe.name == "finetune" and request.grow_from is None:
+        said.append("warning: finetune is for trained weights, and these are random; --grow-from RUN starts from some")
     if request.epochs is not None and request.epochs != recipe.epochs:
         if request.epochs < 1:
             raise UsageError(f"--epochs {request.epochs}: must be at least 1")
@@ -90,12 +95,14 @@ def make_plan(request: Request) -> Plan:
     return Plan(papers.find(name).name, overrides, recipe, statistics, source, data, request, tuple(said))
 
 
-def make_network(name: str, overrides: dict[str, Any], seed: int, grow_from: str | None) -> Network:
+def make_network(
+    name: str, overrides: dict[str, Any], seed: int, grow_from: str | None, tell: Callable[[str], object] = print
+) -> Network:
     """The network with the initial weights that the seed gives, and what it takes from another run."""
     torch.manual_seed(seed)
     network = models.create_model(name, **overrides)
     if grow_from is not None:
-        print(grow.describe(network, grow.grow(network, grow_from), grow_from))
+        tell(grow.describe(network, grow.grow(network, grow_from), grow_from))
     return network
 
 

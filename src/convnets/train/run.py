@@ -226,7 +226,11 @@ def _finish(folder: RunFolder, title: str, training: Training, val_loader: Loade
             draw_confusion(result, loaded.classes, folder.path / "confusion.png", f"{title}, val split")
         except OSError as error:
             say(f"warning: cannot draw the confusion matrix ({error})", sys.stderr)
-    say(f"best {where} error {best['error']:.2f} % after epoch {best['epoch']}; weights in {folder.path / BEST}")
+    changed = ""
+    if val_loader is not None and training.recipe.bn_average:
+        changed = f", {result.top1_error:.2f} % with averaged statistics"
+    found = f"best {where} error {best['error']:.2f} % after epoch {best['epoch']}{changed}"
+    say(f"{found}; weights in {folder.path / BEST}")
 
 
 def board_writer() -> Any:
