@@ -275,6 +275,31 @@ def test_a_dry_run_says_what_would_happen_and_leaves_nothing(here: Path, capsys:
     assert values["steps"] == 60 and values["seconds"] > 0 and len(values["rates"]) == 60
 
 
+def test_a_dry_run_of_grown_weights_is_one_json_object(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convnets("train", "--epochs", 1, "--out", "run") == 0
+    words = "train", "resnet20", "--data", "digits", "--recipe", "finetune", "--dry-run"
+    capsys.readouterr()
+    assert convnets(*words, "--grow-from", "run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["grown"][0].startswith("grown from run: rows ")
+    assert convnets(*words) == 0
+    assert "warning: finetune is for trained weights, and these are random" in capsys.readouterr().out
+
+
+def test_a_dry_run_says_when_a_warm_up_ends(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convnets("train", "resnet20", "--data", "digits", "--recipe", "resnet/cifar10-110", "--dry-run") == 0
+    assert "once the training error is below 80 %" in capsys.readouterr().out
+
+
+def test_the_range_test_suggests_nothing_where_nothing_was_learnt(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "lr-find", "resnet20", "--data", "digits", "--steps", 10, "--from", 1e-9, "--to", 1e-8
+    assert convnets(*line) == 2
+    assert "the loss fell at no rate" in capsys.readouterr().err
+    assert convnets(*line[:4], "--steps", 30, "--from", 1e-4, "--to", 1e-2) == 0
+    assert "still falling at the last rate: try --to 0.1" in capsys.readouterr().out
+
+
 def test_the_range_test_draws_and_suggests_a_rate(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convnets("lr-find", "resnet20", "--data", "digits", "--steps", 40, "--out", "rates.png") == 0
     out = capsys.readouterr().out
@@ -289,7 +314,11 @@ def test_the_range_test_draws_and_suggests_a_rate(here: Path, capsys: pytest.Cap
 
 def test_a_run_that_averages_batch_statistics_says_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert convnets("train", "--epochs", 1, "--set", "bn_average=200", "--set", "ema=0.9", "--out", "run") == 0
-    assert "averaged over 256 training pictures" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "averaged over 256 training pictures" in said
+    assert convnets("evaluate", "run", "--split", "val", "--json") == 0
+    error = json.loads(capsys.readouterr().out)["top1_error"]
+    assert f"{error:.2f} % with averaged statistics; weights in" in said
     assert convnets("evaluate", "run", "--json") == 0
     averaged = json.loads(capsys.readouterr().out)
     assert convnets("evaluate", "run", "--raw", "--json") == 0
