@@ -92,8 +92,11 @@ def device_option(function: F) -> F:
 
 
 def weights_options(function: F) -> F:
-    """Adds --model and --weights, which together stand for RUN."""
-    function = click.option("--weights", metavar="FILE", help="Checkpoint to use instead of a RUN.")(function)
+    """Adds --model and --weights, which together stand for RUN, and --allow-nonfinite."""
+    nonfinite = "Take weights with NaN or infinity."
+    function = click.option("--allow-nonfinite", is_flag=True, help=nonfinite)(function)
+    files = "File of weights to use instead of a RUN: .safetensors, .pth, .pt, .th, .npz."
+    function = click.option("--weights", metavar="FILE", help=files)(function)
     return click.option("--model", metavar="NAME", help="Network that the --weights belong to.")(function)
 
 
@@ -106,14 +109,16 @@ def split_run(paths: Sequence[str], weights: str | None) -> tuple[str | None, tu
     return paths[0], tuple(paths[1:])
 
 
-def load_run(run: str | None, model: str | None, weights: str | None, raw: bool = False) -> Loaded:
+def load_run(
+    run: str | None, model: str | None, weights: str | None, raw: bool = False, allow_nonfinite: bool = False
+) -> Loaded:
     """The trained network that RUN, or --model with --weights, stands for; `raw`: its weights, not their average."""
     from .. import runs
 
     if run is not None and weights is not None:
         raise UsageError("give either RUN or --weights, not both")
     if weights is not None:
-        return runs.load(weights, model=model, raw=raw)
+        return runs.load(weights, model=model, raw=raw, allow_nonfinite=allow_nonfinite)
     if run is None:
         raise UsageError("no RUN given; name a run folder such as runs/resnet20, or --model NAME --weights FILE")
-    return runs.load(run, model=model, raw=raw)
+    return runs.load(run, model=model, raw=raw, allow_nonfinite=allow_nonfinite)

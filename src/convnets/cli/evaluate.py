@@ -43,6 +43,7 @@ def command(
     run: tuple[str, ...],
     model: str | None,
     weights: str | None,
+    allow_nonfinite: bool,
     data: str | None,
     split: str | None,
     protocol: str | None,
@@ -68,11 +69,11 @@ def command(
     if ensemble and weights is not None:
         raise UsageError("--ensemble averages RUNs; --weights is a single network")
     chosen = pick_device(device)
-    loaded = [load_run(one, model, weights, raw) for one in run or [None]]
+    loaded = [load_run(one, model, weights, raw, allow_nonfinite) for one in run or [None]]
     source, split = _open(loaded[0], data, split, bad_images)
     for one in loaded[1:]:
         _check_unseen(one, loaded[0], source, split)
-    loaded = [one if one.state else _named(one, source) for one in loaded]
+    loaded = [one if one.named else _named(one, source) for one in loaded]
     if protocol is not None or ensemble:
         tested = _test(loaded, source, split, asked, chosen, batch_size, workers)
         (_say_tested_json if as_json else _say_tested)(loaded, source, split, tested)
@@ -176,14 +177,14 @@ def _open(loaded: Loaded, data: str | None, split: str | None, bad_images: str) 
     split = split or next((name for name in ("test", "val", "train") if name in source.splits), "test")
     if split not in source.splits:
         raise UsageError(f"{spec}: has no {split} split; it has {', '.join(source.splits)}; choose one with --split")
-    check_classes(loaded.classes, source.classes, spec, named=bool(loaded.state))
+    check_classes(loaded.classes, source.classes, spec, named=loaded.named)
     return check(dataclasses.replace(source, splits={split: source.splits[split]}), bad=bad_images), split
 
 
 def _named(plain: Loaded, source: Source) -> Loaded:
     """Weights that bring no names of classes, with the data's."""
     check_classes(plain.classes, source.classes, source.name, named=False)
-    return dataclasses.replace(plain, classes=source.classes)
+    return dataclasses.replace(plain, classes=source.classes, named=True)
 
 
 def _check_unseen(one: Loaded, first: Loaded, source: Source, split: str) -> None:

@@ -39,6 +39,7 @@ def command(
     paths: tuple[str, ...],
     model: str | None,
     weights: str | None,
+    allow_nonfinite: bool,
     top: int,
     batch_size: int,
     device: str,
@@ -58,7 +59,8 @@ def command(
 
     from ..evaluate import Predictor
 
-    predictor = Predictor(load_run(run, model, weights), device=pick_device(device), batch_size=batch_size)
+    loaded = load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
+    predictor = Predictor(loaded, device=pick_device(device), batch_size=batch_size)
     failed = False
     for name, answer in _answers(predictor, items):
         failed |= isinstance(answer, DataError)

@@ -14,6 +14,7 @@ from ..data import NO_STATISTICS, Statistics
 from ..errors import CheckpointError, UsageError
 from ..models import create_model
 from ..network import Network
+from ..weights import carried, ends, recognised, refuse_nonfinite
 from . import checkpoint
 from .folder import BEST, LAST, RunFolder
 
@@ -30,26 +31,32 @@ class Loaded:
     state: dict[str, Any]
     path: Path
     statistics: Statistics = NO_STATISTICS
+    named: bool = True  # whether `classes` are names; of plain weights they are numbers
 
 
-def load(run: str | Path, model: str | None = None, *, raw: bool = False) -> Loaded:
-    """A trained network from a run folder (its best checkpoint) or a .safetensors file, in eval mode.
+def load(
+    run: str | Path, model: str | None = None, *, raw: bool = False, allow_nonfinite: bool = False
+) -> Loaded:
+    """A trained network from a run folder (its best checkpoint) or a file of weights, in eval mode.
 
-    Where the run kept an average of the weights, that is taken, or with `raw` the weights themselves. `model` names the
-    network; plain weights, which do not name theirs, need it. Raises UsageError where nothing is there, CheckpointError
-    where the file is damaged or belongs to another network.
+    Where the run kept an average of the weights, that is taken, or with `raw` the weights themselves. A file may be
+    another library's (`weights.read`); where it is not known by its names, `model` names the network. Raises UsageError
+    where nothing is there, CheckpointError where the file is damaged, belongs to another network, or holds NaN.
     """
     path = Path(run)
     if path.is_dir():
         path = _best_of(RunFolder.open(path))
-    tensors, state = checkpoint.load_any(path)
+    tensors, state = checkpoint.load_any(path, allow_nonfinite=allow_nonfinite)
     if state is None:
         return _from_plain(path, tensors, model)
     name = state["network"]["name"]
     if model is not None and papers.find(model).name != name:
         raise CheckpointError(f"{path}: holds the weights of {name}, not of {model}; use --model {name}")
     network = create_model(name, **state["network"]["overrides"])
-    load_weights(network, (not raw and under("ema.", tensors)) or under("model.", tensors), path)
+    own = (not raw and under("ema.", tensors)) or under("model.", tensors)
+    if not allow_nonfinite:
+        refuse_nonfinite(own, path)
+    load_weights(network, own, path)
     preprocess = spec.from_dict(spec.Preprocess, state["preprocess"])
     statistics = Statistics.of(under("statistics.", tensors))
     return Loaded(network.eval(), tuple(state["classes"]), preprocess, state, path, statistics)
@@ -86,21 +93,40 @@ def _best_of(folder: RunFolder) -> Path:
 
 
 def _from_plain(path: Path, weights: dict[str, Tensor], model: str | None) -> Loaded:
-    """Weights without a state: the network is named, its classes and channels are read off its last and first layer."""
-    if model is None:
+    """Weights without a state: those of ours by their names, all others as `weights.carried` finds their layers.
+
+    Classes and channels are read off the last and the first layer.
+    """
+    origin = recognised(weights)
+    if model is None and origin is None:
         raise UsageError(f"{path}: plain weights do not say which network they are of; add --model NAME")
+    name = papers.find(model).name if model is not None else origin.network  # type: ignore[union-attr]
+    if origin is not None and name != origin.network:
+        raise CheckpointError(f"{path}: holds {origin.source}'s {origin.network}, not {name}: --model {origin.network}")
     with torch.device("meta"):
-        shape = create_model(model).state_dict()
-    first, last = next(iter(shape)), next(reversed(shape)).replace(".bias", ".weight")
-    if first not in weights or last not in weights:
-        raise CheckpointError(f"{path}: does not fit {model}: no tensor called {last if first in weights else first}")
-    classes, channels = len(weights[last]), weights[first].shape[1]
-    network = create_model(model, num_classes=classes, in_channels=channels)
-    load_weights(network, weights, path)
-    size = papers.find(model).input[1]
-    return Loaded(
-        network.eval(), tuple(map(str, range(classes))), default_preprocess((channels, size, size)), {}, path
-    )
+        blank = create_model(name)
+    shared = weights.keys() & blank.state_dict().keys()
+    has_our_names = 2 * len(shared) > len(weights)
+    classes, channels = _ends(weights, blank, path) if has_our_names else ends(weights, blank, str(path))
+    network = create_model(name, num_classes=classes, in_channels=channels)
+    if has_our_names:
+        load_weights(network, weights, path)
+    else:
+        network.load_state_dict(carried(weights, network, str(path)))
+    names, preprocess = tuple(map(str, range(classes))), default_preprocess((channels, *papers.find(name).input[1:]))
+    if origin is not None:
+        names, preprocess = origin.classes or names, origin.preprocess
+    return Loaded(network.eval(), names, preprocess, {}, path, named=origin is not None and bool(origin.classes))
+
+
+def _ends(weights: dict[str, Tensor], blank: Network, path: Path) -> tuple[int, int]:
+    """Classes and channels: what the last layer gives and the first one takes."""
+    names = list(blank.state_dict())
+    first, last = names[0], names[-1].replace(".bias", ".weight")
+    for name in (first, last):
+        if name not in weights or weights[name].dim() < 2:
+            raise CheckpointError(f"{path}: does not fit {blank.name}: no weights called {name}")
+    return len(weights[last]), weights[first].shape[1]
 
 
 def default_preprocess(input_shape: tuple[int, int, int]) -> spec.Preprocess:

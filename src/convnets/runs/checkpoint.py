@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 import zlib
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError, ResourceError, UsageError
+from ..errors import CheckpointError, ResourceError
+from ..weights import files, safe_header
 
 FORMAT = 1
 _STATE, _DIGEST, _BLANK = "convnets", "sha256", "0" * 64
@@ -108,13 +108,15 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, state
 
 
-def load_any(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
-    """The tensors of a safetensors file, and the state where it is a checkpoint of ours. Raises as `load` does."""
-    data = read(path)
-    header = _header(data, path)
+def load_any(path: Path, *, allow_nonfinite: bool = False) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """The tensors of a file of weights, and the state where it is a checkpoint of ours. Raises as `load` does."""
+    data = files.regular_file(path)
+    if data.startswith((files.ARCHIVE, *files.PICKLE)):
+        return files.parse(data, path, allow_nonfinite=allow_nonfinite), None
+    header = safe_header.header(data, path)
     metadata = header.get("__metadata__", {})
     if not (_STATE in metadata or _DIGEST in metadata or any(name.startswith("model.") for name in header)):
-        return _plain(data, path), None
+        return files.parse(data, path, allow_nonfinite=allow_nonfinite), None
     if _STATE not in metadata or _DIGEST not in metadata:
         raise CheckpointError(f"{path}: damaged in section header; use the previous checkpoint beside it")
     _verify(data, header, path)
@@ -126,40 +128,8 @@ def load_any(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
     return safetensors.torch.load(data), state
 
 
-def _plain(data: bytes, path: Path) -> dict[str, Tensor]:
-    try:
-        return safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a valid safetensors file ({error})") from None
-
-
-def read(path: Path) -> bytes:
-    """The bytes of a regular file; UsageError for anything else."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UsageError(f"{path}: not a regular file; name a .safetensors file or a run folder")
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; name a .safetensors file or a run folder") from None
-
-
 def _bytes(tensor: Tensor) -> bytes:
     return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
-
-
-def _header(data: bytes, path: Path) -> dict[str, Any]:
-    if data.startswith((b"PK\3\4", b"\x80\2")):
-        raise CheckpointError(f"{path}: a pickle, which can run code and is not opened; save it as .safetensors")
-    length = int.from_bytes(data[:8], "little") if len(data) >= 8 else -1
-    if length < 2 or length > len(data) - 8:
-        raise CheckpointError(f"{path}: damaged in section header length, or cut off at {len(data)} bytes")
-    try:
-        header = json.loads(data[8 : 8 + length])
-    except (ValueError, RecursionError):
-        raise CheckpointError(f"{path}: damaged in section header") from None
-    if not isinstance(header, dict) or not isinstance(header.get("__metadata__", {}), dict):
-        raise CheckpointError(f"{path}: damaged in section header")
-    return header
 
 
 def _digest_start(data: bytes | bytearray) -> int:
