@@ -23,6 +23,7 @@ VERBS = {
     "lr-find": "Learning rates that a network bears, by a range test.",
     "evaluate": "Test errors of a trained network.",
     "predict": "Classify pictures.",
+    "weights": "Weights that others published.",
     "demo": "Train, evaluate and predict on built-in data.",
 }
 

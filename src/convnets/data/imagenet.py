@@ -6,6 +6,8 @@ import io
 import posixpath
 import re
 from collections.abc import Iterator
+from functools import cache
+from importlib import resources
 
 from ..errors import DataError
 from .assemble import WNID, Sample, stored_source
@@ -23,6 +25,13 @@ LISTS = (
     r".*synset_labels\.txt",
     r"ILSVRC2012_validation_ground_truth\.txt",
 )
+
+
+@cache
+def class_names() -> dict[str, str]:
+    """ImageNet's thousand classes in order: WordNet id -> name."""
+    text = (resources.files(__package__) / "imagenet_classes.txt").read_text(encoding="utf-8")
+    return dict(line.split(" ", 1) for line in text.splitlines())
 
 
 def imagenet(store: Store) -> Source | None:

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from .. import papers, runs
 from ..data import NO_STATISTICS, normalise, prepare
 from ..data.decode import decode, read_picture, to_channels
+from ..data.imagenet import class_names
 from ..data.statistics import stacked
 from ..errors import DataError, UsageError
 from ..network import Network
@@ -85,7 +86,8 @@ class Predictor:
             statistics = loaded.statistics
         self.preprocess = preprocess or stored or _catalogue_preprocess(network)
         self.statistics = statistics
-        self.classes = tuple(names if classes is None else classes)
+        readable = class_names()  # ImageNet's classes are stored by their WordNet ids
+        self.classes = tuple(readable.get(name, name) for name in (names if classes is None else classes))
         if len(self.classes) != network.num_classes:
             raise UsageError(f"{len(self.classes)} class names for a network of {network.num_classes} classes")
         self.device = _device(device, network, stays=stored is None)

@@ -14,7 +14,8 @@ from ..data import NO_STATISTICS, Statistics
 from ..errors import CheckpointError, UsageError
 from ..models import create_model
 from ..network import Network
-from ..weights import carried, ends, recognised, refuse_nonfinite
+from ..papers import weights as published
+from ..weights import Origin, carried, ends, fetch, recognised, refuse_nonfinite
 from . import checkpoint
 from .folder import BEST, LAST, RunFolder
 
@@ -39,10 +40,15 @@ def load(
 ) -> Loaded:
     """A trained network from a run folder (its best checkpoint) or a file of weights, in eval mode.
 
-    Where the run kept an average of the weights, that is taken, or with `raw` the weights themselves. A file may be
-    another library's (`weights.read`); where it is not known by its names, `model` names the network. Raises UsageError
-    where nothing is there, CheckpointError where the file is damaged, belongs to another network, or holds NaN.
+    `run` may also be another library's file, or name published weights such as torchvision:resnet50. Where the run kept
+    an average of the weights, that is taken, or with `raw` the weights themselves. `model` names the network of a file
+    that does not. Raises UsageError where nothing is there, CheckpointError where the file is damaged, belongs to
+    another network, or holds NaN.
     """
+    if published.is_spec(str(run)):
+        path, origin = fetch(str(run))
+        weights, _ = checkpoint.load_any(path, allow_nonfinite=allow_nonfinite)
+        return _from_plain(path, weights, model, origin)
     path = Path(run)
     if path.is_dir():
         path = _best_of(RunFolder.open(path))
@@ -92,17 +98,19 @@ def _best_of(folder: RunFolder) -> Path:
     raise UsageError(f"{folder.path}: holds no checkpoint yet; continue it with convnets train --resume {folder.path}")
 
 
-def _from_plain(path: Path, weights: dict[str, Tensor], model: str | None) -> Loaded:
+def _from_plain(
+    path: Path, weights: dict[str, Tensor], model: str | None, origin: Origin | None = None
+) -> Loaded:
     """Weights without a state: those of ours by their names, all others as `weights.carried` finds their layers.
 
     Classes and channels are read off the last and the first layer.
     """
-    origin = recognised(weights)
+    origin = origin or recognised(weights)
     if model is None and origin is None:
         raise UsageError(f"{path}: plain weights do not say which network they are of; add --model NAME")
     name = papers.find(model).name if model is not None else origin.network  # type: ignore[union-attr]
     if origin is not None and name != origin.network:
-        raise CheckpointError(f"{path}: holds {origin.source}'s {origin.network}, not {name}: --model {origin.network}")
+        raise CheckpointError(f"{origin.source}: is our {origin.network}, not {name}; use --model {origin.network}")
     with torch.device("meta"):
         blank = create_model(name)
     shared = weights.keys() & blank.state_dict().keys()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .files import read, refuse_nonfinite
+from .hub import fetch
 from .known import Origin, recognised
 from .match import carried, ends
 
-__all__ = ["Origin", "carried", "ends", "read", "recognised", "refuse_nonfinite"]
+__all__ = ["Origin", "carried", "ends", "fetch", "read", "recognised", "refuse_nonfinite"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..data.assemble import CIFAR10_CLASSES
 from ..spec import Preprocess
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,6 @@ def _resnet_cifar10(state: dict[str, Tensor]) -> Origin | None:
     has_shortcuts = any(re.search(r"\.(downsample|shortcut)\.", name) for name in state)
     if has_shortcuts or len(set(blocks)) > 1 or state["layer1.0.conv1.weight"].shape != (16, 16, 3, 3):
         return None
-    classes = CIFAR10 if len(state["linear.weight"]) == len(CIFAR10) else ()
+    classes = CIFAR10_CLASSES if len(state["linear.weight"]) == len(CIFAR10_CLASSES) else ()
     preprocess = Preprocess(size=32, resize=None, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    return Origin(f"resnet{6 * blocks[0] + 2}_split", preprocess, classes, "akamaster/pytorch_resnet_cifar10")
+    return Origin(f"resnet{6 * blocks[0] + 2}_split", preprocess, classes, "a file of akamaster/pytorch_resnet_cifar10")

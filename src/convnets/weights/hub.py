@@ -1,0 +1,109 @@
+"""Published weights on this machine: in the caches of those who give them out, fetched once, held to their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+
+from ..data.imagenet import class_names
+from ..errors import CheckpointError, UsageError
+from ..papers import weights as catalogue
+from ..papers.weights import Published
+from ..spec import Preprocess
+from .known import Origin
+
+HASH = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # torch's files end in the beginning of their SHA-256
+HUB = "pip install 'convnets[hub]'"
+
+
+def fetch(spec: str) -> tuple[Path, Origin]:
+    """The file of published weights, and what they are of.
+
+    Raises UsageError where the name is unknown, or nothing can be downloaded; CheckpointError where the file's hash is
+    not the published one: it is then not opened.
+    """
+    if spec.startswith("hf:"):
+        return _from_hub(spec)
+    published = catalogue.find(spec)
+    if published.file.startswith("hf:"):
+        path = hub_file(published.file.removeprefix("hf:"), "model.safetensors", published.spec)
+    else:
+        path = _from_address(published)
+    return path, Origin(published.network, published.preprocess, tuple(class_names()), published.spec)
+
+
+def _from_address(published: Published) -> Path:
+    """In torch's own cache, where torchvision and timm look, too."""
+    name = published.file.rpartition("/")[2]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    found = HASH.search(name)
+    expected = found[1] if found else ""
+    if not path.is_file():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(published.file, str(path), expected or None, progress=sys.stderr.isatty())
+        except RuntimeError as error:  # of another hash; nothing was left
+            raise CheckpointError(f"{published.spec}: {published.file}: {error}; refused") from None
+        except (URLError, OSError) as error:
+            raise _offline(published.spec, published.file, error) from None
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(expected):
+        raise CheckpointError(f"{published.spec}: {path} has the SHA-256 {digest[:12]}..., not {expected}; delete it")
+    return path
+
+
+def hub_file(repository: str, name: str, spec: str) -> Path:
+    """In Hugging Face's own cache."""
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise UsageError(f"{spec}: lies on the Hugging Face hub; {HUB}") from None
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every try
+    try:
+        return Path(huggingface_hub.hf_hub_download(repository, name))
+    except Exception as error:  # its own errors, and those of the library that it downloads with
+        raise _offline(spec, f"hf:{repository}", error) from None
+
+
+def _offline(spec: str, address: str, error: Exception) -> UsageError:
+    why = " ".join(str(getattr(error, "reason", error)).split()).split(". ")[0]
+    return UsageError(f"{spec}: cannot be downloaded from {address} ({why}); offline, give a file with --weights FILE")
+
+
+def _from_hub(spec: str) -> tuple[Path, Origin]:
+    """A repository in timm's form: config.json names the architecture, and what its pictures are prepared by."""
+    repository = spec.removeprefix("hf:")
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise UsageError(f"{spec}: give hf:OWNER/NAME")
+    config = json.loads(hub_file(repository, "config.json", spec).read_text(encoding="utf-8"))
+    return hub_file(repository, "model.safetensors", spec), of_config(config, spec)
+
+
+def of_config(config: dict[str, Any], spec: str) -> Origin:
+    """What a config.json in timm's form says. Raises CheckpointError for a network that has no counterpart here."""
+    architecture = str(config.get("architecture"))
+    network = catalogue.counterparts("timm").get(architecture)
+    if network is None:
+        raise CheckpointError(f"{spec}: is a {architecture}, which has no counterpart here; `convnets weights list`")
+    about = config.get("pretrained_cfg", {})
+    side = int(about.get("input_size", (3, 224, 224))[1])
+    interpolation = catalogue.INTERPOLATIONS.get(about.get("interpolation", "bilinear"), "bilinear")
+    preprocess = Preprocess(
+        size=side,
+        resize=int(side / about.get("crop_pct", 0.875)),
+        mean=tuple(about.get("mean", catalogue.COLOURS["imagenet"][0])),
+        std=tuple(about.get("std", catalogue.COLOURS["imagenet"][1])),
+        interpolation=interpolation,  # type: ignore[arg-type]
+    )
+    names = about.get("label_names") or config.get("label_names") or ()
+    classes = tuple(map(str, names)) or (tuple(class_names()) if config.get("num_classes", 1000) == 1000 else ())
+    return Origin(network, preprocess, classes, spec)
