@@ -4,6 +4,14 @@ A message is one line: what went wrong, where, why, and what to do about it.
 """
 
 
+from collections.abc import Sequence
+
+
+def few(names: Sequence[str], most: int = 5) -> str:
+    """The first names of a list, for a message."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
 class ConvnetsError(Exception):
     """A failure with a message meant for the user; commands print it as one line, without a traceback."""
 

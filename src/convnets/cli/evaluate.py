@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import CheckpointError, UsageError
+from ..errors import CheckpointError, UsageError, few
 from ..papers.protocols import parse_all
 from .common import device_option, load_run, pick_device, table, weights_options
 
@@ -212,18 +212,14 @@ def check_classes(own: Sequence[str], given: Sequence[str], spec: str, named: bo
     if len(own) != len(given):
         raise CheckpointError(
             f"{spec}: the network has other classes than the data: {len(own)} vs {len(given)} "
-            f"({_few(own)} against {_few(given)}); evaluate on data of the same classes"
+            f"({few(own)} against {few(given)}); evaluate on data of the same classes"
         )
     differing = [f"{i}: {a!r} vs {b!r}" for i, (a, b) in enumerate(zip(own, given, strict=True)) if a != b]
     if differing and named:
         raise CheckpointError(
             f"{spec}: {len(differing)} of the {len(own)} class names differ between network and data, "
-            f"at position {_few(differing, 10)}; rename the data's class folders"
+            f"at position {few(differing, 10)}; rename the data's class folders"
         )
-
-
-def _few(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _say_tested(loaded: list[Loaded], source: Source, split: str, tested: list[ProtocolResult]) -> None:

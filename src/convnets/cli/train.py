@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 @click.option("--val-fraction", type=float, help="Share to validate on, where there is no split  [default: 0.1].")
 @click.option("--seed", type=int, metavar="N", help="Initial weights, order and augmentation  [default: 0].")
 @click.option("--grow-from", metavar="RUN", help="Start from the rows of a trained network that fit.")
+@click.option("--weights", metavar="W", help="Start from trained weights: a RUN, a file, torchvision:resnet18 ...")
+@click.option("--keep-head", is_flag=True, help="Refuse --weights whose classes are not the data's.")
+@click.option("--freeze", metavar="ROWS", help="Same as --set freeze=ROWS: backbone, or until:ROW.")
 @click.option("--resume", metavar="RUN|FILE|auto", help="Continue a run; auto: --out, else the newest unfinished run.")
 @click.option("--allow-change", multiple=True, metavar="KEY", help="Let --resume change KEY.")
 @click.option("--save-every", metavar="STEPS|5m", help="Save this often as well as after every epoch  [default: 5m].")
@@ -46,7 +49,8 @@ if TYPE_CHECKING:
 def command(
     name: str | None, data: str | None, recipe: str | None, epochs: int | None, out: str | None,
     assignments: tuple[str, ...], batch_size: int | None, lr: float | None, weight_decay: float | None,
-    img_size: int | None, val_fraction: float | None, seed: int | None, grow_from: str | None, resume: str | None,
+    img_size: int | None, val_fraction: float | None, seed: int | None, grow_from: str | None, weights: str | None,
+    keep_head: bool, freeze: str | None, resume: str | None,
     allow_change: tuple[str, ...], save_every: str | None, workers: int | None, compile_: bool, bad_images: str,
     allow_empty: bool, dry_run: bool, as_json: bool, tensorboard: bool, device: str,
 ) -> None:  # fmt: skip
@@ -58,6 +62,7 @@ def command(
         "optimizer.weight_decay": weight_decay,
         "preprocess.size": img_size,
         "val_fraction": val_fraction,
+        "freeze": freeze,
     }
     given = [f"{key}={value}" for key, value in shortcuts.items() if value is not None]
 
@@ -65,7 +70,11 @@ def command(
     from ..train.plan import Request
     from ..train.resume import resume as go_on
 
-    request = Request(name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty, grow_from)
+    if keep_head and weights is None:
+        raise UsageError("--keep-head is about the classifier of --weights; give some")
+    request = Request(
+        name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty, grow_from, weights, keep_head
+    )
     machine = run.Machine(pick_device(device), workers, compile_, steps, seconds, tensorboard)
     if as_json and not dry_run:
         raise UsageError("--json prints the plan of --dry-run; a run's figures are in its run.json and metrics.csv")

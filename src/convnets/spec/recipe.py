@@ -162,7 +162,8 @@ class Recipe:
     root mean square exceeds it is scaled back to it after each step (0: not). `ema`: decay of an average of the
     weights, validated beside the raw ones. `bn_average`: training pictures over which the statistics of batch
     normalisation are averaged at the end of the run (0: they stay moving averages). `freeze_bn`: epochs at the end
-    through which batch normalisation does not change. `sampling` "balanced" shuffles labels: each epoch shows every
+    through which batch normalisation does not change. `freeze`: rows that do not learn, `backbone` for all before the
+    head or `until:ROW` for all up to that one. `sampling` "balanced" shuffles labels: each epoch shows every
     class as often as the most frequent one. `protocols` are the tests that the paper made.
     """
 
@@ -183,6 +184,7 @@ class Recipe:
     ema: float = 0.0
     bn_average: int = 0
     freeze_bn: float = 0.0
+    freeze: str = "none"
     sampling: Literal["shuffled", "balanced"] = "shuffled"
     accumulate: int = 1
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

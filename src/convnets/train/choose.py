@@ -28,11 +28,13 @@ PHOTOGRAPH = 224  # pixels: from here on a side that all pictures have stands fo
 DIGITS = tuple(map(str, range(10)))
 
 
-def choose_recipe(asked: str | None, entry: papers.Entry, source: Source) -> tuple[Recipe, list[str]]:
+def choose_recipe(
+    asked: str | None, entry: papers.Entry, source: Source, reason: str = "asked for with --recipe"
+) -> tuple[Recipe, list[str]]:
     """The recipe, and the lines that say why it was taken. Raises UsageError for an unknown name."""
     if asked is not None and asked not in recipes.OURS:
         recipe = recipes.find(asked)
-        return recipe, [f"recipe {recipe.name} ({recipe.source}): asked for with --recipe"]
+        return recipe, [f"recipe {recipe.name} ({recipe.source}): {reason}"]
     name, why = data_set(source)
     own = recipes.default(entry, name) if asked is None and name else None
     if own is not None:
@@ -41,7 +43,7 @@ def choose_recipe(asked: str | None, entry: papers.Entry, source: Source) -> tup
     pictures, size = len(source.splits["train"].labels), common_size(source)
     make = finetune if asked == "finetune" else quick
     recipe = make(pictures, size, _input_side(entry, size), source.channels, _is_normalised(entry.name))
-    why = "asked for with --recipe" if asked else "the paper has none for this data"
+    why = reason if asked else "the paper has none for this data"
     others = ", ".join(recipes.paper_recipes(entry.family))
     text = f"recipe {recipe.name} ({recipe.epochs} epochs, fitted to {pictures:,} pictures): {why}"
     return recipe, [text + (f"; the paper's own: {others}" if others else "")]

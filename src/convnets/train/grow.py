@@ -1,6 +1,8 @@
-"""Starting one network from another that was trained before, as VGG's deeper columns start from the first."""
+"""Starting one network from another that was trained before: from some of its rows, or from all but its head."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 
@@ -28,6 +30,24 @@ def grow(network: Network, path: str) -> list[str]:
     if not taken:
         raise UsageError(f"--grow-from {path}: no row of {donor.name} fits {network.name}; start without it")
     return taken
+
+
+def transfer(network: Network, donor: runs.Loaded, classes: Sequence[str]) -> None:
+    """Give `network` all weights of `donor`, the same network, but its classifier unless that is for these classes.
+
+    Raises CheckpointError naming the first that differ.
+    """
+    kept = dict(donor.network.state_dict())
+    if not keeps_head(donor, classes):
+        head = next(name for name, module in network.named_modules() if module is network.get_classifier())
+        fresh = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(f"{head}.")}
+        kept = {name: fresh.get(name, tensor) for name, tensor in kept.items()}
+    runs.load_weights(network, kept, donor.path)
+
+
+def keeps_head(donor: runs.Loaded, classes: Sequence[str]) -> bool:
+    """Whether the donor's classifier is for these classes, in this order."""
+    return donor.named and donor.classes == tuple(classes)
 
 
 def describe(network: Network, taken: list[str], path: str) -> str:

@@ -68,8 +68,10 @@ def train(
 
 
 def begin_epoch(training: Training) -> None:
-    """Training mode, but for batch normalisation in the epochs at the end that leave it as it is."""
+    """Training mode, but for frozen rows, and batch normalisation in the epochs at the end that leave it as it is."""
     training.model.train()
+    for row in training.frozen:
+        row.eval()
     if training.epoch < training.recipe.epochs - training.recipe.freeze_bn:
         return
     for module in training.model.modules():

@@ -10,15 +10,16 @@ from typing import Any
 
 import torch
 
-from .. import models, papers, recipes, spec
+from .. import models, papers, recipes, runs, spec
 from ..data import Source, Statistics, check, measure, open_source
-from ..errors import DataError, UsageError
+from ..errors import CheckpointError, DataError, UsageError, few
 from ..network import Network
 from ..spec import Recipe
 from . import grow
 from .check import check_recipe
-from .choose import choose_recipe
+from .choose import choose_recipe, common_size
 from .schedules import rescale
+from .state import frozen_rows
 
 DEMO_NETWORK, DEMO_DATA = "resnet20", "digits"
 
@@ -36,6 +37,18 @@ class Request:
     bad_images: str = "error"
     allow_empty: bool = False
     grow_from: str | None = None
+    weights: str | None = None
+    keep_head: bool = False
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a network begins with: weights drawn by the seed, some of them then taken from elsewhere."""
+
+    seed: int
+    classes: tuple[str, ...]
+    grow_from: str | None = None
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +69,14 @@ class Plan:
 
         `tell` is given one line on what it was grown from.
         """
-        return make_network(self.name, self.overrides, self.recipe.seed, self.request.grow_from, tell)
+        start = Start(self.recipe.seed, self.source.classes, self.request.grow_from, self.request.weights)
+        return make_network(self.name, self.overrides, start, tell)
 
 
 def make_plan(request: Request) -> Plan:
     """Choose network, data and recipe. Everything that can be refused is refused here, before the first step."""
-    name, data = _what(request)
+    donor = runs.load(request.weights, model=request.model) if request.weights is not None else None
+    name, data = _what(request, donor)
     recipe_values, axes = split_assignments(request.assignments)
     seed = [] if request.seed is None else [f"seed={request.seed}"]
     ours = request.recipe is None or request.recipe in recipes.OURS
@@ -70,21 +85,29 @@ def make_plan(request: Request) -> Plan:
     source = open_source(data, val_fraction=early.val_fraction, seed=early.seed, allow_empty=request.allow_empty)
     if "train" not in source.splits:
         raise DataError(f"{data}: has no train split; training needs root/train/CLASS/* or one folder of class folders")
-    recipe, said = choose_recipe(request.recipe, papers.find(name), source)
+    if donor is not None and request.recipe is None:
+        recipe, said = choose_recipe("finetune", papers.find(name), source, "what trained weights need")
+    else:
+        recipe, said = choose_recipe(request.recipe, papers.find(name), source)
     later = spec.override(recipe, [*_only(recipe_values, ("seed", "val_fraction")), *seed])
     if later.val_fraction != early.val_fraction:  # the recipe was only known once the data was
         source = open_source(data, val_fraction=later.val_fraction, seed=later.seed, allow_empty=request.allow_empty)
-    if recipe.name == "finetune" and request.grow_from is None:
-        said.append("warning: finetune is for trained weights, and these are random; --grow-from RUN starts from some")
+    if donor is not None:
+        recipe = dataclasses.replace(recipe, preprocess=_prepared_as(donor.preprocess, recipe.preprocess, source))
+        said += _heads(donor, source, request)
+    elif recipe.name == "finetune" and request.grow_from is None:
+        said.append("warning: finetune is for trained weights, and these are random; --weights W starts from some")
     if request.epochs is not None and request.epochs != recipe.epochs:
         if request.epochs < 1:
             raise UsageError(f"--epochs {request.epochs}: must be at least 1")
         recipe, changes = rescale(recipe, request.epochs)
         said.append(f"--epochs rescales the recipe: {', '.join(changes)}")
     own = recipe
-    recipe = spec.override(own, [*_channels(own.preprocess, source.channels), *recipe_values, *seed])
+    channels = [] if donor is not None else _channels(own.preprocess, source.channels)
+    recipe = spec.override(own, [*channels, *recipe_values, *seed])
     if recipe.preprocess.size != own.preprocess.size:
         recipe = _in_proportion(recipe, own, recipe_values)
+    axes = axes if donor is None else donor.network.overrides | axes
     overrides = _overrides(name, axes, source, recipe, said)
     check_recipe(recipe, len(source.splits["train"]))
     _check_network(name, overrides, recipe, len(source.splits["train"]))
@@ -96,13 +119,15 @@ def make_plan(request: Request) -> Plan:
 
 
 def make_network(
-    name: str, overrides: dict[str, Any], seed: int, grow_from: str | None, tell: Callable[[str], object] = print
+    name: str, overrides: dict[str, Any], start: Start, tell: Callable[[str], object] = print
 ) -> Network:
-    """The network with the initial weights that the seed gives, and what it takes from another run."""
-    torch.manual_seed(seed)
+    """The network with the initial weights that the seed gives, and what it takes from elsewhere."""
+    torch.manual_seed(start.seed)
     network = models.create_model(name, **overrides)
-    if grow_from is not None:
-        tell(grow.describe(network, grow.grow(network, grow_from), grow_from))
+    if start.weights is not None:
+        grow.transfer(network, runs.load(start.weights, model=name), start.classes)
+    if start.grow_from is not None:
+        tell(grow.describe(network, grow.grow(network, start.grow_from), start.grow_from))
     return network
 
 
@@ -131,17 +156,37 @@ def _in_proportion(recipe: Recipe, own: Recipe, values: Sequence[str]) -> Recipe
     return dataclasses.replace(recipe, preprocess=dataclasses.replace(recipe.preprocess, **scaled), augment=augment)
 
 
-def _what(request: Request) -> tuple[str, str]:
+def _prepared_as(weights: spec.Preprocess, own: spec.Preprocess, source: Source) -> spec.Preprocess:
+    """Preprocessing as the weights know it; pictures of one other size are then made theirs."""
+    resize = weights.resize
+    if resize is None and common_size(source) != weights.size:
+        resize = weights.size
+    return dataclasses.replace(weights, resize=resize)
+
+
+def _heads(donor: runs.Loaded, source: Source, request: Request) -> list[str]:
+    """The line on whose classes the classifier has. Raises CheckpointError where it should be kept and cannot be."""
+    if grow.keeps_head(donor, source.classes):
+        return [f"weights {request.weights}: the classifier is kept, its classes are the data's"]
+    both = f"{len(donor.classes)} classes ({few(donor.classes)}) to {len(source.classes)} ({few(source.classes)})"
+    if request.keep_head:
+        raise CheckpointError(f"--keep-head: {request.weights} has other classes than the data: {both}")
+    return [f"weights {request.weights}: a new classifier, from {both}"]
+
+
+def _what(request: Request, donor: runs.Loaded | None) -> tuple[str, str]:
     """The network and the data; with neither, a small network on the built-in digits."""
-    if request.model is None:
+    if donor is not None and request.data is not None:
+        return donor.network.name, request.data
+    if request.model is None and donor is None:
         return DEMO_NETWORK, request.data or DEMO_DATA
-    entry = papers.find(request.model)
+    entry = papers.find(request.model or str(donor and donor.network.name))
     if request.data is None:
         raise UsageError(
             f"no --data given; {entry.name} was published on {entry.dataset}; "
             "name a folder of pictures, or try the built-in --data digits"
         )
-    return request.model, request.data
+    return entry.name, request.data
 
 
 def _overrides(
@@ -163,6 +208,7 @@ def _check_network(name: str, overrides: dict[str, Any], recipe: Recipe, picture
     """Refuse pictures that are too small for the network, and batches too small for its batch normalisation."""
     with torch.device("meta"):
         network = models.create_model(name, **overrides)
+        frozen_rows(network, recipe.freeze)
         size, together = recipe.preprocess.size, min(recipe.batch_size // recipe.accumulate, pictures)
         network.check_input(size, size)
         if recipe.auxiliary:

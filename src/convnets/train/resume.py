@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..runs.folder import LAST, RUN, RunFolder
 from ..spec import Recipe
 from .check import check_recipe
-from .plan import Request, make_network, split_assignments
+from .plan import Request, Start, make_network, split_assignments
 from .run import Machine, Saved, absolute, board_writer, carry_out
 from .schedules import rescale
 
@@ -49,9 +49,9 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
     went_back = Path(path).is_file()
     # what was saved after a checkpoint that was named is not to be gone on with any more
     run["branch"] = max(run["branch"], saved[2]["branch"] if saved else 0) + went_back
-    network = make_network(
-        run["network"]["name"], run["network"]["overrides"], recipe.seed, run["grow_from"] if saved is None else None
-    )
+    begun = {} if saved is not None else {"grow_from": run["grow_from"], "weights": run.get("weights")}
+    start = Start(recipe.seed, source.classes, **begun)
+    network = make_network(run["network"]["name"], run["network"]["overrides"], start)
     forked = went_back or bool(changes)
     return carry_out(folder, run, source, network, _statistics(source, recipe, saved), machine, saved, forked)
 

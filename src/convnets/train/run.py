@@ -74,6 +74,7 @@ def _describe(plan: Plan, machine: Machine) -> dict[str, Any]:
             "allow_empty": plan.request.allow_empty,
         },
         "grow_from": plan.request.grow_from and absolute(plan.request.grow_from),
+        "weights": plan.request.weights and absolute(plan.request.weights),
         "paper": papers.record(plan.name),
         "compile": machine.compile,
         "changed": [],

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..data import NO_STATISTICS, Statistics
-from ..errors import DivergedError
+from ..errors import DivergedError, UsageError
 from ..models import with_auxiliary
 from ..network import Network, WithAuxiliary
 from ..runs import under
@@ -32,6 +32,9 @@ class Training:
         model = with_auxiliary(network, size=recipe.preprocess.size) if recipe.auxiliary else network
         self.model: Network | WithAuxiliary = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         self.network, self.recipe, self.device, self.statistics = network, recipe, device, statistics
+        self.frozen = frozen_rows(network, recipe.freeze)
+        for row in self.frozen:
+            row.requires_grad_(False)
         self.optimizer = make_optimizer(self.model, recipe.optimizer)
         self.scheduler = Scheduler(recipe)
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
@@ -147,6 +150,22 @@ class Training:
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
         if "random.mps" in tensors and self.device.type == "mps":
             torch.mps.set_rng_state(tensors["random.mps"])
+
+
+def frozen_rows(network: Network, freeze: str) -> list[nn.Module]:
+    """The rows that a recipe's `freeze` keeps as they are. Raises UsageError for a row that is not there."""
+    rows = dict(network.named_children())
+    names = list(rows)
+    if freeze == "none":
+        return []
+    if freeze == "backbone":
+        return [rows[name] for name in names[: names.index(network.head)]]
+    kind, _, last = freeze.partition(":")
+    if kind != "until" or last not in rows:
+        raise UsageError(f"freeze={freeze}: give none, backbone, or until:ROW with one of {', '.join(names[:-1])}")
+    if last == names[-1]:
+        raise UsageError(f"freeze={freeze}: nothing would learn; {last} is the last row")
+    return [rows[name] for name in names[: names.index(last) + 1]]
 
 
 def judged(row: dict[str, Any]) -> tuple[float, float]:

@@ -1,0 +1,113 @@
+"""`convnets train --weights`: trained weights under a new head, rows that do not learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from convnets import create_model, runs
+from convnets.cli import run
+from convnets.spec import Preprocess
+from convnets.train.plan import Request, make_plan
+
+Capture = pytest.CaptureFixture[str]
+CLASSIFIER = "fc."
+
+
+@pytest.fixture(scope="module")
+def donor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of resnet20 on the built-in digits."""
+    out = tmp_path_factory.mktemp("runs") / "donor"
+    assert run(["train", "resnet20", "--data", "digits", "--epochs", "1", "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A file of resnet20 for five classes of colour pictures, as torch saves it."""
+    torch.manual_seed(3)
+    torch.save(create_model("resnet20", num_classes=5).state_dict(), tmp_path / "plain.pth")
+    return tmp_path / "plain.pth"
+
+
+def test_other_classes_get_a_new_head_over_the_old_weights(plain: Path) -> None:
+    plan = make_plan(Request("resnet20", "digits", weights=str(plain)))
+    theirs, ours = runs.load(plain, model="resnet20").network.state_dict(), plan.network().state_dict()
+    for name, tensor in theirs.items():
+        assert torch.equal(tensor, ours[name]) is not name.startswith(CLASSIFIER)
+    assert ours["fc.weight"].shape == (10, 64) and plan.recipe.name == "finetune"
+    assert plan.said[0].endswith("what trained weights need; the paper's own: resnet/cifar10-110, resnet/cifar10, "
+                                 "resnet/imagenet")  # fmt: skip
+    assert f"weights {plain}: a new classifier, from 5 classes (0, 1, 2, 3, 4) to 10 (0, 1" in plan.said[1]
+    # as the weights know it: three channels, 32 pixels, ImageNet's colours, to which the pictures of 8x8 are enlarged
+    assert plan.recipe.preprocess == Preprocess(
+        size=32, resize=32, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+    )
+
+
+def test_the_same_classes_keep_the_head(donor: Path) -> None:
+    plan = make_plan(Request(None, "digits", weights=str(donor)))
+    assert plan.name == "resnet20" and "the classifier is kept" in plan.said[1]
+    loaded, ours = runs.load(donor), plan.network().state_dict()
+    assert all(torch.equal(tensor, ours[name]) for name, tensor in loaded.network.state_dict().items())
+    assert plan.recipe.preprocess == loaded.preprocess
+
+
+def test_what_the_user_sets_goes_before_what_the_weights_know(donor: Path) -> None:
+    settings = ["preprocess.size=16", "preprocess.resize=16", "optimizer.lr=0.5"]
+    recipe = make_plan(Request(None, "digits", "quick", assignments=settings, weights=str(donor))).recipe
+    assert (recipe.name, recipe.preprocess.size, recipe.optimizer.lr) == ("quick", 16, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--weights", "PLAIN", "--keep-head"], 3, "has other classes than the data: 5 classes (0, 1, 2, 3, 4) to 10"),
+        (["--keep-head"], 2, "--keep-head is about the classifier of --weights"),
+        (["--weights", "PLAIN", "--freeze", "until:conv9"], 2, "give none, backbone, or until:ROW with one of conv1"),
+        (["--weights", "PLAIN", "--freeze", "until:fc"], 2, "nothing would learn; fc is the last row"),
+        (["--weights", "nowhere.pth"], 2, "No such file"),
+        (["--weights", "torchvision:resnet19"], 2, "no weights are called 'torchvision:resnet19'; did you mean"),
+    ],
+)
+def test_mistakes_are_one_line(words: list[str], code: int, message: str, plain: Path, capsys: Capture) -> None:
+    line = ["train", "resnet20", "--data", "digits", "--out", str(plain.parent / "run")]
+    assert run([*line, *(str(plain) if word == "PLAIN" else word for word in words)]) == code
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1 and not (plain.parent / "run").exists()
+
+
+def test_weights_of_another_network_name_theirs(donor: Path, capsys: Capture) -> None:
+    assert run(["train", "resnet32", "--data", "digits", "--weights", str(donor)]) == 3
+    assert "holds the weights of resnet20, not of resnet32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("freeze", "frozen"),
+    [("backbone", ["conv1", "stage1", "stage2", "stage3"]), ("until:stage1", ["conv1", "stage1"]), ("none", [])],
+)
+def test_frozen_rows_stay_as_they_are_statistics_and_all(
+    freeze: str, frozen: list[str], donor: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    words = "--epochs", "1", "--recipe", "quick", "--freeze", freeze, "--out", str(out)
+    assert run(["train", "--weights", str(donor), "--data", "digits", *words]) == 0
+    before, after = (runs.load(path).network.state_dict() for path in (donor, out))
+    same = {name.partition(".")[0] for name in before if torch.equal(before[name], after[name])}
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert same - changed == set(frozen) and "fc" in changed
+
+
+def test_a_run_from_weights_that_saved_nothing_yet_begins_with_them_again(donor: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    line = ["train", "--weights", str(donor), "--data", "digits", "--epochs", "1", "--out", str(out)]
+    assert run(line) == 0
+    expected = runs.load(out, raw=True).network.state_dict()
+    for path in out.glob("*.safetensors"):
+        path.unlink()
+    (out / "metrics.csv").unlink()
+    assert run(["train", "--resume", str(out)]) == 0
+    again = runs.load(out, raw=True).network.state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in expected.items())
