@@ -60,7 +60,9 @@ RUNS: dict[str, Request] = {
     "whitened": Request("nin_mnist", "digits", epochs=1, assignments=(
         "preprocess.size=8", "preprocess.contrast=10", "preprocess.whiten=0.1", "optimizer=adamw", "schedule=linear",
     )),
-    "stochastic depth": Request("sd_resnet110", "digits", epochs=1, assignments=("batch_size=128", "freeze=until:conv1")),
+    "stochastic depth": Request(
+        "sd_resnet110", "digits", epochs=1, assignments=("batch_size=128", "freeze=until:conv1")
+    ),
     "auxiliary": Request("googlenet", "PICTURES", epochs=2, assignments=(
         "preprocess.size=48", "batch_size=16", "auxiliary=0.3", "bn_average=32", "filter_rms=0.1",
         "augment.any_filter=true",
