@@ -20,6 +20,7 @@ VERBS = {
     "recipe": "How the papers trained, value by value.",
     "augment": "What training makes of a picture.",
     "train": "Train a network on pictures.",
+    "probe": "A linear classifier on what a trained network sees, in one pass.",
     "lr-find": "Learning rates that a network bears, by a range test.",
     "evaluate": "Test errors of a trained network.",
     "predict": "Classify pictures.",

@@ -85,18 +85,10 @@ def make_plan(request: Request) -> Plan:
     source = open_source(data, val_fraction=early.val_fraction, seed=early.seed, allow_empty=request.allow_empty)
     if "train" not in source.splits:
         raise DataError(f"{data}: has no train split; training needs root/train/CLASS/* or one folder of class folders")
-    if donor is not None and request.recipe is None:
-        recipe, said = choose_recipe("finetune", papers.find(name), source, "what trained weights need")
-    else:
-        recipe, said = choose_recipe(request.recipe, papers.find(name), source)
+    recipe, said = _recipe(request, name, source, donor)
     later = spec.override(recipe, [*_only(recipe_values, ("seed", "val_fraction")), *seed])
     if later.val_fraction != early.val_fraction:  # the recipe was only known once the data was
         source = open_source(data, val_fraction=later.val_fraction, seed=later.seed, allow_empty=request.allow_empty)
-    if donor is not None:
-        recipe = dataclasses.replace(recipe, preprocess=_prepared_as(donor.preprocess, recipe.preprocess, source))
-        said += _heads(donor, source, request)
-    elif recipe.name == "finetune" and request.grow_from is None:
-        said.append("warning: finetune is for trained weights, and these are random; --weights W starts from some")
     if request.epochs is not None and request.epochs != recipe.epochs:
         if request.epochs < 1:
             raise UsageError(f"--epochs {request.epochs}: must be at least 1")
@@ -156,7 +148,20 @@ def _in_proportion(recipe: Recipe, own: Recipe, values: Sequence[str]) -> Recipe
     return dataclasses.replace(recipe, preprocess=dataclasses.replace(recipe.preprocess, **scaled), augment=augment)
 
 
-def _prepared_as(weights: spec.Preprocess, own: spec.Preprocess, source: Source) -> spec.Preprocess:
+def _recipe(request: Request, name: str, source: Source, donor: runs.Loaded | None) -> tuple[Recipe, list[str]]:
+    """The recipe that is asked for or fits, with pictures as the trained weights know them, and what there is to say."""
+    if donor is None:
+        recipe, said = choose_recipe(request.recipe, papers.find(name), source)
+        if recipe.name == "finetune" and request.grow_from is None:
+            said.append("warning: finetune is for trained weights, and these are random; --weights W starts from some")
+        return recipe, said
+    why = "asked for with --recipe" if request.recipe else "what trained weights need"
+    recipe, said = choose_recipe(request.recipe or "finetune", papers.find(name), source, why)
+    recipe = dataclasses.replace(recipe, preprocess=_prepared_as(donor.preprocess, source))
+    return recipe, [*said, *_heads(donor, source, request)]
+
+
+def _prepared_as(weights: spec.Preprocess, source: Source) -> spec.Preprocess:
     """Preprocessing as the weights know it; pictures of one other size are then made theirs."""
     resize = weights.resize
     if resize is None and common_size(source) != weights.size:

@@ -29,6 +29,8 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
         board_writer()
     folder, saved = _find(Path(path))
     run = folder.read_run()
+    if "probe" in run:
+        raise UsageError(f"{folder.path}: a probe, which is finished; train on from it with --weights {folder.path}")
     old, stored = spec.from_dict(Recipe, run["recipe"]), run["source"]
     where, allow_empty = request.data or stored["spec"], stored["allow_empty"] or request.allow_empty
     source = open_source(where, val_fraction=old.val_fraction, seed=old.seed, allow_empty=allow_empty)

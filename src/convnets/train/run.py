@@ -53,13 +53,13 @@ def start(request: Request, machine: Machine, out: str | None = None, name: str 
         print(line)
     network = plan.network()
     folder = RunFolder.create(name or plan.name, out)
-    return carry_out(folder, _describe(plan, machine), plan.source, network, plan.statistics, machine)
+    return carry_out(folder, describe_run(plan, machine), plan.source, network, plan.statistics, machine)
 
 
 Saved = tuple[Path, dict[str, Tensor], dict[str, Any]]  # a checkpoint's path, tensors and state
 
 
-def _describe(plan: Plan, machine: Machine) -> dict[str, Any]:
+def describe_run(plan: Plan, machine: Machine) -> dict[str, Any]:
     """What run.json and every checkpoint say about the run, all JSON."""
     return {
         "network": {"name": plan.name, "overrides": plan.overrides},
