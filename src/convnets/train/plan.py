@@ -149,7 +149,7 @@ def _in_proportion(recipe: Recipe, own: Recipe, values: Sequence[str]) -> Recipe
 
 
 def _recipe(request: Request, name: str, source: Source, donor: runs.Loaded | None) -> tuple[Recipe, list[str]]:
-    """The recipe that is asked for or fits, with pictures as the trained weights know them, and what there is to say."""
+    """The recipe that is asked for or fits, with pictures as the trained weights know them, and what is said of it."""
     if donor is None:
         recipe, said = choose_recipe(request.recipe, papers.find(name), source)
         if recipe.name == "finetune" and request.grow_from is None:
