@@ -24,6 +24,7 @@ VERBS = {
     "lr-find": "Learning rates that a network bears, by a range test.",
     "evaluate": "Test errors of a trained network.",
     "predict": "Classify pictures.",
+    "export": "A trained network for other libraries.",
     "weights": "Weights that others published.",
     "demo": "Train, evaluate and predict on built-in data.",
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from ..errors import CheckpointError, UsageError
 from ..models import create_model
 from ..network import Network
 from ..papers import weights as published
-from ..weights import Origin, carried, ends, fetch, recognised, refuse_nonfinite
+from ..weights import Origin, carried, ends, fetch, of_config, recognised, refuse_nonfinite
 from . import checkpoint
 from .folder import BEST, LAST, RunFolder
 
+CONFIG = "config.json"  # of a folder in the hub's form
 __all__ = ["Loaded", "RunFolder", "load"]
 
 
@@ -50,6 +52,8 @@ def load(
         weights, _ = checkpoint.load_any(path, allow_nonfinite=allow_nonfinite)
         return _from_plain(path, weights, model, origin)
     path = Path(run)
+    if (path / CONFIG).is_file():
+        return _from_folder(path, model, allow_nonfinite)
     if path.is_dir():
         path = _best_of(RunFolder.open(path))
     tensors, state = checkpoint.load_any(path, allow_nonfinite=allow_nonfinite)
@@ -66,6 +70,22 @@ def load(
     preprocess = spec.from_dict(spec.Preprocess, state["preprocess"])
     statistics = Statistics.of(under("statistics.", tensors))
     return Loaded(network.eval(), tuple(state["classes"]), preprocess, state, path, statistics)
+
+
+def _from_folder(folder: Path, model: str | None, allow_nonfinite: bool) -> Loaded:
+    """A folder in the hub's form, ours or timm's."""
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        origin = of_config(config, str(folder))
+        own = config.get("convnets", {}).get("network", {})
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        raise CheckpointError(f"{folder / CONFIG}: damaged ({error})") from None
+    weights, _ = checkpoint.load_any(folder / "model.safetensors", allow_nonfinite=allow_nonfinite)
+    loaded = _from_plain(folder / "model.safetensors", weights, model, origin, own.get("overrides"))
+    if not (folder / "statistics.safetensors").is_file():
+        return loaded
+    statistics, _ = checkpoint.load_any(folder / "statistics.safetensors")
+    return replace(loaded, statistics=Statistics.of(statistics))
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -99,7 +119,11 @@ def _best_of(folder: RunFolder) -> Path:
 
 
 def _from_plain(
-    path: Path, weights: dict[str, Tensor], model: str | None, origin: Origin | None = None
+    path: Path,
+    weights: dict[str, Tensor],
+    model: str | None,
+    origin: Origin | None = None,
+    overrides: dict[str, Any] | None = None,
 ) -> Loaded:
     """Weights without a state: those of ours by their names, all others as `weights.carried` finds their layers.
 
@@ -115,8 +139,11 @@ def _from_plain(
         blank = create_model(name)
     shared = weights.keys() & blank.state_dict().keys()
     has_our_names = 2 * len(shared) > len(weights)
-    classes, channels = _ends(weights, blank, path) if has_our_names else ends(weights, blank, str(path))
-    network = create_model(name, num_classes=classes, in_channels=channels)
+    if overrides is None:
+        classes, channels = _ends(weights, blank, path) if has_our_names else ends(weights, blank, str(path))
+        overrides = {"num_classes": classes, "in_channels": channels}
+    network = create_model(name, **overrides)
+    classes, channels = network.num_classes, network.in_channels
     if has_our_names:
         load_weights(network, weights, path)
     else:

@@ -17,7 +17,7 @@ from ..data.imagenet import class_names
 from ..errors import CheckpointError, UsageError
 from ..papers import weights as catalogue
 from ..papers.weights import Published
-from ..spec import Preprocess
+from ..spec import Preprocess, from_dict
 from .known import Origin
 
 HASH = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # torch's files end in the beginning of their SHA-256
@@ -89,7 +89,10 @@ def _from_hub(spec: str) -> tuple[Path, Origin]:
 
 
 def of_config(config: dict[str, Any], spec: str) -> Origin:
-    """What a config.json in timm's form says. Raises CheckpointError for a network that has no counterpart here."""
+    """What a config.json says, in timm's form or as ours. Raises CheckpointError for a network unknown here."""
+    if own := config.get("convnets"):
+        preprocess = from_dict(Preprocess, own["preprocess"])
+        return Origin(own["network"]["name"], preprocess, tuple(own["classes"] or ()), spec)
     architecture = str(config.get("architecture"))
     network = catalogue.counterparts("timm").get(architecture)
     if network is None:

@@ -66,7 +66,7 @@ def carried(state: State, network: Network, source: str) -> State:
     """
     own = network.state_dict()
     made = {name: tensor for name, tensor in own.items() if name.endswith(IGNORED)}
-    pairs, left = _paired(layers(own), _usable(state, own), f"{source}: does not fit {network.name}")
+    pairs, left = paired(layers(own), _usable(state, own), f"{source}: does not fit {network.name}")
     if left:
         raise CheckpointError(f"{source}: does not fit {network.name}: left over are {', '.join(map(str, left[:3]))}")
     for layer, found in pairs:
@@ -82,7 +82,7 @@ def ends(state: State, network: Network, source: str) -> tuple[int, int]:
     """
     own = network.state_dict()
     first, *middle, last = layers(own)
-    _, left = _paired(middle, _usable(state, own), f"{source}: does not fit {network.name}")
+    _, left = paired(middle, _usable(state, own), f"{source}: does not fit {network.name}")
     left = [layer for layer in left if "weight" in layer.tensors and layer.tensors["weight"].dim() > 1]
     starts = [layer for layer in left if layer.tensors["weight"].shape[2:] == first.tensors["weight"].shape[2:]]
     heads = [layer for layer in left if layer not in starts]
@@ -101,7 +101,7 @@ def _usable(state: State, own: State) -> list[Layer]:
     return layers({name: tensor for name, tensor in state.items() if not AUXILIARY.match(name)})
 
 
-def _paired(ours: list[Layer], left: list[Layer], refused: str) -> tuple[list[tuple[Layer, Layer]], list[Layer]]:
+def paired(ours: list[Layer], left: list[Layer], refused: str) -> tuple[list[tuple[Layer, Layer]], list[Layer]]:
     """Each of ours with the first layer of the same kind and shape, and those that are left."""
     pairs = []
     for layer in ours:
