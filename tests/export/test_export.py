@@ -81,7 +81,9 @@ def test_timm_loads_the_folder_and_it_comes_back(trained: Loaded, tmp_path: Path
     assert "license: mit" in card and "蜂, ant, bee" in card and "| paper | He" in card
 
 
-def test_a_run_comes_back_with_its_statistics(digits: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_a_run_comes_back_with_its_statistics(
+    digits: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run(["export", str(digits), "--to", "hf"]) == 0
     assert "for convnets; timm has no such network" in capsys.readouterr().out
     again, own = runs.load(digits / "hf"), runs.load(digits)
@@ -90,6 +92,15 @@ def test_a_run_comes_back_with_its_statistics(digits: Path, tmp_path: Path, caps
     Image.new("L", (8, 8), 90).save(tmp_path / "x.png")
     answers = [Predictor(path)(tmp_path / "x.png").probabilities for path in (digits, digits / "hf")]
     assert answers[0] == answers[1]
+    asked: list[str] = []
+
+    def hub_file(repository: str, name: str, spec: str) -> Path:
+        asked.append(name)
+        return digits / "hf" / name
+
+    monkeypatch.setattr("convnets.weights.hub.hub_file", hub_file)
+    assert Predictor("hf:me/mine")(tmp_path / "x.png").probabilities == answers[0]
+    assert asked == ["config.json", "model.safetensors", "statistics.safetensors"]
     card = (digits / "hf" / "README.md").read_text()
     assert "quick (ours), 1 epochs, seed 0" in card and "% on the pictures set aside" in card
     assert run(["evaluate", str(digits / "hf"), "--data", "digits", "--json"]) == 0

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from convnets import Predictor, create_model, runs
 from convnets.cli import run
+from convnets.errors import UsageError
 from convnets.train import probe as probing
 from convnets.train.plan import Request
 from convnets.train.run import Machine
@@ -72,6 +73,8 @@ def test_a_class_with_one_picture_leaves_nothing_to_choose_by() -> None:
     features = np.random.default_rng(0).normal(size=(5, 2))
     _, strength, score = probing.fit(features, np.array([0, 0, 1, 1, 2]), 3)
     assert (strength, score) == (1.0, None)
+    with pytest.raises(UsageError, match="two classes at least"):
+        probing.fit(features, np.zeros(5, int), 3)
 
 
 def test_the_result_is_a_run(plain: Path, pictures: Path, tmp_path: Path, capsys: Capture) -> None:

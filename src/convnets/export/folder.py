@@ -66,6 +66,7 @@ def config(loaded: Loaded, for_timm: bool) -> dict[str, Any]:
             "network": {"name": network.name, "overrides": network.overrides},
             "preprocess": spec.to_dict(preprocess),
             "classes": list(loaded.classes) if loaded.named else None,
+            "statistics": bool(loaded.statistics.tensors()),
         },
     }
     if network.in_channels != 3:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,20 @@ from ..errors import CheckpointError, UsageError
 from ..models import create_model
 from ..network import Network
 from ..papers import weights as published
-from ..weights import Origin, carried, ends, fetch, of_config, recognised, refuse_nonfinite
+from ..weights import (
+    CONFIG,
+    Origin,
+    carried,
+    ends,
+    fetch,
+    fetch_folder,
+    read_config,
+    recognised,
+    refuse_nonfinite,
+)
 from . import checkpoint
 from .folder import BEST, LAST, RunFolder
 
-CONFIG = "config.json"  # of a folder in the hub's form
 __all__ = ["Loaded", "RunFolder", "load"]
 
 
@@ -47,6 +55,8 @@ def load(
     that does not. Raises UsageError where nothing is there, CheckpointError where the file is damaged, belongs to
     another network, or holds NaN.
     """
+    if str(run).startswith("hf:"):
+        return _from_folder(fetch_folder(str(run)), model, allow_nonfinite)
     if published.is_spec(str(run)):
         path, origin = fetch(str(run))
         weights, _ = checkpoint.load_any(path, allow_nonfinite=allow_nonfinite)
@@ -74,14 +84,9 @@ def load(
 
 def _from_folder(folder: Path, model: str | None, allow_nonfinite: bool) -> Loaded:
     """A folder in the hub's form, ours or timm's."""
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        origin = of_config(config, str(folder))
-        own = config.get("convnets", {}).get("network", {})
-    except (ValueError, AttributeError, TypeError, KeyError) as error:
-        raise CheckpointError(f"{folder / CONFIG}: damaged ({error})") from None
+    origin, overrides = read_config(folder)
     weights, _ = checkpoint.load_any(folder / "model.safetensors", allow_nonfinite=allow_nonfinite)
-    loaded = _from_plain(folder / "model.safetensors", weights, model, origin, own.get("overrides"))
+    loaded = _from_plain(folder / "model.safetensors", weights, model, origin, overrides)
     if not (folder / "statistics.safetensors").is_file():
         return loaded
     statistics, _ = checkpoint.load_any(folder / "statistics.safetensors")
@@ -167,7 +172,7 @@ def _ends(weights: dict[str, Tensor], blank: Network, path: Path) -> tuple[int, 
 def default_preprocess(input_shape: tuple[int, int, int]) -> spec.Preprocess:
     """What a network of this input (C, H, W) is fed where nothing was stored: ImageNet's channel statistics."""
     channels, size, _ = input_shape
-    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    mean, std = published.COLOURS["imagenet"]
     return spec.Preprocess(
         size=size,
         resize=round(size * 256 / 224) if size > 64 else size,

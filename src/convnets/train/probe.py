@@ -120,6 +120,8 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) -
     deviation[deviation < 1e-6 * max(1e-12, deviation.max())] = np.inf  # what never changes says nothing
     scaled = (features - mean) / deviation
     counts = np.bincount(labels)
+    if (counts > 0).sum() < 2:
+        raise UsageError("a classifier needs pictures of two classes at least")
     chosen, score, folds = 1.0, None, min(FOLDS, int(counts[counts > 0].min()))
     if folds >= 2:
         some, some_labels = scaled, labels

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from .files import read, refuse_nonfinite
-from .hub import fetch, of_config
+from .hub import CONFIG, fetch, fetch_folder, read_config
 from .known import Origin, recognised
 from .match import carried, ends
 
-__all__ = ["Origin", "carried", "ends", "fetch", "of_config", "read", "recognised", "refuse_nonfinite"]
+__all__ = [
+    "CONFIG", "Origin", "carried", "ends", "fetch", "fetch_folder", "read", "read_config", "recognised",
+    "refuse_nonfinite",
+]  # fmt: skip

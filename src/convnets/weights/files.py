@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ..errors import CheckpointError, UsageError
 from . import pickles, safe_header
+from .safe_header import MOST_TENSORS
 
-MOST_TENSORS = 50_000
 ARCHIVE, PICKLE = b"PK\3\4", (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5")  # how such files begin
 
 

@@ -21,6 +21,7 @@ from ..spec import Preprocess, from_dict
 from .known import Origin
 
 HASH = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # torch's files end in the beginning of their SHA-256
+CONFIG = "config.json"  # of a folder in the hub's form
 HUB = "pip install 'convnets[hub]'"
 
 
@@ -30,8 +31,6 @@ def fetch(spec: str) -> tuple[Path, Origin]:
     Raises UsageError where the name is unknown, or nothing can be downloaded; CheckpointError where the file's hash is
     not the published one: it is then not opened.
     """
-    if spec.startswith("hf:"):
-        return _from_hub(spec)
     published = catalogue.find(spec)
     if published.file.startswith("hf:"):
         path = hub_file(published.file.removeprefix("hf:"), "model.safetensors", published.spec)
@@ -79,13 +78,36 @@ def _offline(spec: str, address: str, error: Exception) -> UsageError:
     return UsageError(f"{spec}: cannot be downloaded from {address} ({why}); offline, give a file with --weights FILE")
 
 
-def _from_hub(spec: str) -> tuple[Path, Origin]:
-    """A repository in timm's form: config.json names the architecture, and what its pictures are prepared by."""
+def fetch_folder(spec: str) -> Path:
+    """A repository `hf:OWNER/NAME` in timm's form or ours, as a folder. Raises as `fetch` does."""
     repository = spec.removeprefix("hf:")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise UsageError(f"{spec}: give hf:OWNER/NAME")
-    config = json.loads(hub_file(repository, "config.json", spec).read_text(encoding="utf-8"))
-    return hub_file(repository, "model.safetensors", spec), of_config(config, spec)
+    config = hub_file(repository, CONFIG, spec)
+    own = _read(config).get("convnets")
+    for name in ("model", "statistics") if own and own.get("statistics") else ("model",):
+        hub_file(repository, f"{name}.safetensors", spec)
+    return config.parent
+
+
+def read_config(folder: Path) -> tuple[Origin, dict[str, Any] | None]:
+    """What a folder's config.json says, and the network's axes where it is ours. Raises CheckpointError."""
+    config = _read(folder / CONFIG)
+    try:
+        own = config.get("convnets")
+        return of_config(config, str(folder)), own and own["network"]["overrides"]
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        raise CheckpointError(f"{folder / CONFIG}: damaged ({error})") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged ({error})") from None
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path}: damaged (no JSON object)")
+    return config
 
 
 def of_config(config: dict[str, Any], spec: str) -> Origin:

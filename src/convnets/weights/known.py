@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..data.assemble import CIFAR10_CLASSES
+from ..papers.weights import COLOURS
 from ..spec import Preprocess
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -41,5 +40,6 @@ def _resnet_cifar10(state: dict[str, Tensor]) -> Origin | None:
     if has_shortcuts or len(set(blocks)) > 1 or state["layer1.0.conv1.weight"].shape != (16, 16, 3, 3):
         return None
     classes = CIFAR10_CLASSES if len(state["linear.weight"]) == len(CIFAR10_CLASSES) else ()
-    preprocess = Preprocess(size=32, resize=None, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    mean, std = COLOURS["imagenet"]
+    preprocess = Preprocess(size=32, resize=None, mean=mean, std=std)
     return Origin(f"resnet{6 * blocks[0] + 2}_split", preprocess, classes, "a file of akamaster/pytorch_resnet_cifar10")
