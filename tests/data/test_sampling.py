@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from convnets.data import Loader, Split
@@ -29,6 +30,16 @@ def test_every_class_comes_as_often_as_the_most_frequent_one() -> None:
 def test_otherwise_every_sample_comes_once() -> None:
     assert sorted(Order(LABELS, True, "shuffled", 0).of(5)) == list(range(77))
     assert Order(LABELS, False, "balanced", 0).of(5).tolist() == list(range(77))
+
+
+@pytest.mark.parametrize("sampling", ["shuffled", "balanced"])
+def test_a_short_epoch_shows_others_each_time(sampling: str) -> None:
+    order = Order(LABELS, True, sampling, 3, epoch_size=9)
+    assert len(order) == len(order.of(0)) == 9 and not np.array_equal(order.of(0), order.of(1))
+    assert {int(sample) for epoch in range(99) for sample in order.of(epoch) % len(LABELS)} == set(range(len(LABELS)))
+    assert len(Order(LABELS, False, sampling, 3, epoch_size=4)) == len(LABELS)
+    longest = len(Order(LABELS, True, sampling, 3))
+    assert len(Order(LABELS, True, sampling, 3, epoch_size=10_000)) == longest
 
 
 def test_a_sample_that_comes_again_is_changed_in_another_way() -> None:

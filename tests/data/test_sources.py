@@ -94,6 +94,21 @@ def test_train_and_test_without_val_leave_test_alone(tmp_path: Path) -> None:
     assert counts(open_source(str(root))) == {"train": [9, 9], "val": [1, 1], "test": [3, 3]}
 
 
+def test_pictures_are_set_aside_for_the_test_before_those_to_validate(tmp_path: Path) -> None:
+    root = tree(tmp_path / "one", {"a": 20, "b": 40})
+    source = open_source(str(root), test_fraction=0.2)
+    assert counts(source) == {"train": [14, 29], "val": [2, 3], "test": [4, 8]}
+    assert len(names(source, "train") | names(source, "val") | names(source, "test")) == 60
+    assert not names(source, "test") <= names(open_source(str(root), val_fraction=0.2), "val")  # picked otherwise
+    with pytest.raises(UsageError, match="test_fraction"):
+        open_source(str(root), test_fraction=-0.1)
+    both = tree(tmp_path / "both", {"train/a": 10, "train/b": 10, "val/a": 3, "val/b": 4})
+    assert counts(open_source(str(both), test_fraction=0.5)) == {"train": [10, 10], "val": [3, 4]}
+    assert counts(open_source(str(both), val_is_test=True)) == {"train": [9, 9], "val": [1, 1], "test": [3, 4]}
+    every = tree(tmp_path / "every", {f"{split}/{name}": 3 for split in ("train", "val", "test") for name in "ab"})
+    assert counts(open_source(str(every), val_is_test=True)) == {key: [3, 3] for key in ("train", "val", "test")}
+
+
 def test_folders_of_cifar_names_are_cifar10(tmp_path: Path) -> None:
     labels = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
     assert open_source(str(tree(tmp_path, dict.fromkeys(labels, 2)))).name == "cifar10"

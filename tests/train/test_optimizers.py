@@ -110,6 +110,15 @@ def test_adamw_is_torchs() -> None:
     assert ours.weight.item() == theirs.weight.item()
 
 
+def test_rows_learn_slower_towards_the_picture() -> None:
+    network = create_model("resnet20")
+    optimizer = make_optimizer(network, SGD(lr=1.0, head_rate=3, layer_decay=0.5))
+    rates = {parameter: group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+    rows = {name: {rates[parameter] for parameter in row.parameters()} for name, row in network.named_children()}
+    expected = {"conv1": {0.0625}, "stage1": {0.125}, "stage2": {0.25}, "stage3": {0.5}, "avgpool": set(), "fc": {3.0}}
+    assert rows == expected
+
+
 def test_weight_decay_goes_by_the_kind_of_parameter() -> None:
     network = create_model("resnet20_b", num_classes=10)  # its shortcuts hold batch normalisations too
     optimizer = make_optimizer(network, SGD(weight_decay=0.1, decay_norm_and_bias=False))

@@ -60,6 +60,9 @@ RUNS: dict[str, Request] = {
     "whitened": Request("nin_mnist", "digits", epochs=1, assignments=(
         "preprocess.size=8", "preprocess.contrast=10", "preprocess.whiten=0.1", "optimizer=adamw", "schedule=linear",
     )),
+    "thawed": Request("resnet20", "digits", epochs=4, assignments=(
+        "unfreeze=1.5", "optimizer.layer_decay=0.7", "epoch_size=256", "freeze=until:conv1",
+    )),
     "stochastic depth": Request(
         "sd_resnet110", "digits", epochs=1, assignments=("batch_size=128", "freeze=until:conv1")
     ),

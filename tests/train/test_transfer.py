@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from convnets import create_model, runs
 from convnets.cli import run
 from convnets.spec import Preprocess
+from convnets.train import loop
 from convnets.train.plan import Request, make_plan
+from convnets.train.state import Training
 
 Capture = pytest.CaptureFixture[str]
 CLASSIFIER = "fc."
@@ -111,3 +116,50 @@ def test_a_run_from_weights_that_saved_nothing_yet_begins_with_them_again(donor:
     assert run(["train", "--resume", str(out)]) == 0
     again = runs.load(out, raw=True).network.state_dict()
     assert all(torch.equal(tensor, again[name]) for name, tensor in expected.items())
+
+
+def test_rows_thaw_from_the_head_backwards(donor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more row each epoch and a half: frozen ones keep weights and statistics until then."""
+    learned: list[set[str]] = []
+    step = loop.take_step
+
+    def watched(training: Training, *rest: Any) -> None:
+        before = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
+        step(training, *rest)
+        after = training.network.state_dict()
+        while len(learned) <= training.epoch:
+            learned.append(set())
+        learned[-1] |= {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+
+    monkeypatch.setattr(loop, "take_step", watched)
+    words = "--epochs", "7", "--recipe", "quick", "--set", "epoch_size=128", "--out", str(tmp_path / "run")
+    line = ["train", "--weights", str(donor), "--data", "digits", "--unfreeze", "1.5", "--freeze", "until:conv1"]
+    assert run([*line, *words]) == 0
+    one, two, three = {"fc"}, {"fc", "stage3"}, {"fc", "stage3", "stage2"}
+    assert learned == [one, one, two, three, three, *[three | {"stage1"}] * 2]
+
+
+def test_a_run_without_patience_left_is_over(donor: Path, tmp_path: Path, capsys: Capture) -> None:
+    """A head that hardly learns cannot improve on the first epoch."""
+    out = tmp_path / "run"
+    line = ["train", "--weights", str(donor), "--data", "digits", "--out", str(out), "--recipe", "quick"]
+    assert run([*line, "--epochs", "9", "--freeze", "backbone", "--lr", "1e-30", "--patience", "2"]) == 0
+    rows = (out / "metrics.csv").read_text().splitlines()[1:]
+    assert len(rows) == 3 and runs.load(out).state["best"]["epoch"] == 1
+    assert "stopped early: validation has not improved for 2 epochs" in capsys.readouterr().out
+    assert runs.RunFolder.open(out).is_finished()
+    assert run(["train", "--resume", str(out)]) == 0
+    assert "already finished" in capsys.readouterr().out
+    assert (out / "metrics.csv").read_text().splitlines()[1:] == rows
+
+
+def test_classes_that_are_rare_are_shown_as_often_and_it_is_said(tmp_path: Path, capsys: Capture) -> None:
+    for name, count in (("many", 40), ("few", 8)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(count):
+            Image.fromarray(np.full((32, 32, 3), 99, np.uint8)).save(tmp_path / "data" / name / f"{index}.png")
+    plan = make_plan(Request("resnet20", str(tmp_path / "data")))
+    assert plan.recipe.sampling == "balanced" and plan.recipe.epoch_size == 43
+    assert any("classes have from 7 to 36 pictures: an epoch shows all as often" in line for line in plan.said)
+    asked = make_plan(Request("resnet20", str(tmp_path / "data"), assignments=["sampling=shuffled"]))
+    assert asked.recipe.sampling == "shuffled"

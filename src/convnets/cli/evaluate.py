@@ -13,6 +13,7 @@ import click
 
 from ..errors import CheckpointError, UsageError, few
 from ..papers.protocols import parse_all
+from ..spec import division
 from .common import device_option, load_run, pick_device, table, weights_options
 
 if TYPE_CHECKING:
@@ -167,9 +168,7 @@ def _open(loaded: Loaded, data: str | None, split: str | None, bad_images: str) 
     spec = data or trained_on.get("spec")
     if spec is None:
         raise UsageError("these weights do not say what they were trained on; give --data SRC, such as --data digits")
-    recipe = loaded.state.get("recipe", {})
-    fraction, seed = recipe.get("val_fraction", 0.1), recipe.get("seed", 0)
-    source = open_source(spec, val_fraction=fraction, seed=seed, allow_empty=True)
+    source = open_source(spec, **division(loaded.state.get("recipe", {})), allow_empty=True)
     if split is None and source.fingerprint["sha256"] != trained_on.get("fingerprint", {}).get("sha256"):
         whole = open_source(spec, val_fraction=0, allow_empty=True)
         if set(whole.splits) == {"train"}:
@@ -191,16 +190,19 @@ def _check_unseen(one: Loaded, first: Loaded, source: Source, split: str) -> Non
     """Raise UsageError where `one` trained on pictures of the split that the `first` run did not train on."""
     from ..data import open_source
 
-    def part(run: Loaded) -> tuple[float, int] | None:
+    def part(run: Loaded) -> dict[str, Any] | None:
         """What the training pictures of this data were divided by; None for a run on other data."""
         trained_on, recipe = run.state.get("source", {}), run.state.get("recipe", {})
         same = trained_on.get("fingerprint", {}).get("sha256") == source.fingerprint["sha256"]
-        return (recipe["val_fraction"], recipe["seed"]) if same else None
+        return division(recipe) if same else None
 
-    if split not in ("val", "all") or part(one) in (None, part(first)):
+    parts = part(first), part(one)
+    if split == "train" or parts[1] in (None, parts[0]):
         return
-    trained_on = one.state["source"]["spec"]
-    if split == "all" or "val" not in open_source(trained_on, val_fraction=0, allow_empty=True).splits:
+    undivided = set(open_source(one.state["source"]["spec"], val_fraction=0, allow_empty=True).splits)
+    if any(own and own.get("val_is_test") for own in parts):
+        undivided -= {"val"}
+    if split not in undivided:
         raise UsageError(
             f"--ensemble: {one.path} trained on pictures of this {split} split, unlike {first.path}; give --data with "
             "a test split, or train both with the same --seed and --val-fraction"

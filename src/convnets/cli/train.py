@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 @click.option("--weights", metavar="W", help="Start from trained weights: a RUN, a file, torchvision:resnet18 ...")
 @click.option("--keep-head", is_flag=True, help="Refuse --weights whose classes are not the data's.")
 @click.option("--freeze", metavar="ROWS", help="Same as --set freeze=ROWS: backbone, or until:ROW.")
+@click.option("--unfreeze", type=float, metavar="EPOCHS", help="Head first; one more row learns after each EPOCHS.")
+@click.option("--layer-decay", type=float, metavar="X", help="Each row learns at X times the rate of the next one.")
+@click.option("--patience", type=int, metavar="N", help="Stop when validation has not improved for N epochs.")
 @click.option("--resume", metavar="RUN|FILE|auto", help="Continue a run; auto: --out, else the newest unfinished run.")
 @click.option("--allow-change", multiple=True, metavar="KEY", help="Let --resume change KEY.")
 @click.option("--save-every", metavar="STEPS|5m", help="Save this often as well as after every epoch  [default: 5m].")
@@ -50,9 +53,9 @@ def command(
     name: str | None, data: str | None, recipe: str | None, epochs: int | None, out: str | None,
     assignments: tuple[str, ...], batch_size: int | None, lr: float | None, weight_decay: float | None,
     img_size: int | None, val_fraction: float | None, seed: int | None, grow_from: str | None, weights: str | None,
-    keep_head: bool, freeze: str | None, resume: str | None,
-    allow_change: tuple[str, ...], save_every: str | None, workers: int | None, compile_: bool, bad_images: str,
-    allow_empty: bool, dry_run: bool, as_json: bool, tensorboard: bool, device: str,
+    keep_head: bool, freeze: str | None, unfreeze: float | None, layer_decay: float | None, patience: int | None,
+    resume: str | None, allow_change: tuple[str, ...], save_every: str | None, workers: int | None, compile_: bool,
+    bad_images: str, allow_empty: bool, dry_run: bool, as_json: bool, tensorboard: bool, device: str,
 ) -> None:  # fmt: skip
     """Train NAME on the pictures of --data; without either, a small network on the built-in digits."""
     steps, seconds = read_save_every(save_every)
@@ -63,6 +66,9 @@ def command(
         "preprocess.size": img_size,
         "val_fraction": val_fraction,
         "freeze": freeze,
+        "unfreeze": unfreeze,
+        "optimizer.layer_decay": layer_decay,
+        "patience": patience,
     }
     given = [f"{key}={value}" for key, value in shortcuts.items() if value is not None]
 

@@ -21,6 +21,9 @@ CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog
 WNID = re.compile(r"n\d{8}")
 
 
+TEST_SEED = 1 << 32  # added to the seed that picks the test pictures, so that they are not those that would validate
+
+
 class Sample(NamedTuple):
     """One picture file of a store."""
 
@@ -66,26 +69,47 @@ def array_source(name: str, classes: Sequence[str], arrays: dict[str, tuple[np.n
     return Source(name, tuple(classes), splits, channels, (height, width), {"name": name, "sha256": digest.hexdigest()})
 
 
-def finish(source: Source, spec: str, *, val_fraction: float, seed: int, allow_empty: bool) -> Source:
-    """The source with its classes checked and, where it has training but no validation pictures, some set aside.
+def finish(
+    source: Source,
+    spec: str,
+    *,
+    val_fraction: float,
+    test_fraction: float,
+    val_is_test: bool,
+    seed: int,
+    allow_empty: bool,
+) -> Source:
+    """The source with its classes checked, and divided as `open_source` says.
 
     Raises DataError naming class and split (or file) of what is missing.
     """
-    if not 0 <= val_fraction < 1:
-        raise UsageError(f"--val-fraction is {val_fraction}; it must be at least 0 and less than 1")
+    for option, fraction in (("--val-fraction", val_fraction), ("test_fraction", test_fraction)):
+        if not 0 <= fraction < 1:
+            raise UsageError(f"{option} is {fraction}; it must be at least 0 and less than 1")
     if len(source.classes) < 2:
         raise DataError(f"{spec}: only one class, {source.classes[0]!r}; a classifier needs two or more")
     if not allow_empty:
         check_classes(source, spec)
     splits = dict(source.splits)
-    if "train" in splits and "val" not in splits and val_fraction:
-        held_out = stratified(splits["train"].labels, val_fraction, seed)
-        if held_out.any():
-            train = splits.pop("train")
-            parts = {"train": train.take(np.flatnonzero(~held_out)), "val": train.take(np.flatnonzero(held_out))}
-            splits = parts | splits
+    if val_is_test and {"train", "val"} <= set(splits) and "test" not in splits:
+        splits["test"] = splits.pop("val")
+    if "val" not in splits and "test" not in splits:
+        _set_aside(splits, "test", test_fraction, seed + TEST_SEED)
+    if "val" not in splits:
+        _set_aside(splits, "val", val_fraction, seed)
+    splits = {name: splits[name] for name in SPLITS if name in splits}
     samples = {split: len(pictures) for split, pictures in splits.items()}
     return replace(source, splits=splits, fingerprint=source.fingerprint | {"samples": samples})
+
+
+def _set_aside(splits: dict[str, Split], name: str, fraction: float, seed: int) -> None:
+    """Make a split of a share of the training pictures, where there are any."""
+    if "train" not in splits or not fraction:
+        return
+    train = splits["train"]
+    held_out = stratified(train.labels, fraction, seed)
+    if held_out.any():
+        splits["train"], splits[name] = train.take(np.flatnonzero(~held_out)), train.take(np.flatnonzero(held_out))
 
 
 def check_classes(source: Source, spec: str) -> None:

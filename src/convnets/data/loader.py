@@ -54,12 +54,13 @@ class Loader:
         workers: int = 0,
         statistics: Statistics = NO_STATISTICS,
         sampling: str = "shuffled",
+        epoch_size: int = 0,
     ) -> None:
         if batch_size < 1 or workers < 0:
             raise UsageError(f"batch size {batch_size} and workers {workers}: at least 1 and 0 are needed")
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
         self.split = split
-        self._order = Order(split.labels, shuffle, sampling, seed)
+        self._order = Order(split.labels, shuffle, sampling, seed, epoch_size)
         self._batches = _Batches(split, preprocess, augment, seed, statistics)
         self._keys: list[Key] = []
         self._workers = None

@@ -12,27 +12,30 @@ class Order:
 
     Balanced, every class is shown as often as the most frequent one: its samples in a random order, begun again in
     another one when they are used up (Shen et al. 2016, to which SENet refers). The number of a sample that comes again
-    is higher by the number of samples, so that it is changed in another way.
+    is higher by the number of samples, so that it is changed in another way. With an `epoch_size` an epoch is the first
+    so many of a shuffled order.
     """
 
-    def __init__(self, labels: np.ndarray, shuffle: bool, sampling: str, seed: int) -> None:
+    def __init__(self, labels: np.ndarray, shuffle: bool, sampling: str, seed: int, epoch_size: int = 0) -> None:
         self.labels, self.shuffle, self.seed = labels, shuffle, seed
         self.members = None
         if shuffle and sampling == "balanced":
             self.members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
         self.most = max(map(len, self.members)) if self.members else 0
+        there_are = len(self.members) * self.most if self.members else len(labels)
+        self.length = min(there_are, epoch_size) if shuffle and epoch_size else there_are
 
     def __len__(self) -> int:
-        return len(self.members) * self.most if self.members else len(self.labels)
+        return self.length
 
     def of(self, epoch: int) -> np.ndarray:
         """The samples of an epoch in order, int64."""
         if not self.shuffle:
             return np.arange(len(self.labels))
         if self.members is None:
-            return permutation(self.seed, epoch, len(self.labels))
+            return permutation(self.seed, epoch, len(self.labels))[: self.length]
         shown = np.concatenate([self._class(epoch, label, own) for label, own in enumerate(self.members)])
-        order: np.ndarray = shown[permutation(self.seed, epoch, len(shown))]
+        order: np.ndarray = shown[permutation(self.seed, epoch, len(shown))[: self.length]]
         return order
 
     def _class(self, epoch: int, label: int, own: np.ndarray) -> np.ndarray:

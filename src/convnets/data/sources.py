@@ -15,15 +15,32 @@ from .stores import ARCHIVE_ENDINGS, open_store
 from .torchvision_sets import SETS, torchvision_set
 
 
-def open_source(spec: str, *, val_fraction: float = 0.1, seed: int = 0, allow_empty: bool = False) -> Source:
+def open_source(
+    spec: str,
+    *,
+    val_fraction: float = 0.1,
+    test_fraction: float = 0.0,
+    val_is_test: bool = False,
+    seed: int = 0,
+    allow_empty: bool = False,
+) -> Source:
     """The data set that `spec` names, nothing decoded yet (see docs/data.md for what it can be).
 
     Where there are training but no validation pictures, `val_fraction` of each class is set aside for validation,
-    picked by `seed` (0: none is). `digits` is always the built-in set; other names give way to a path that exists.
-    Raises DataError in one line, naming class, split, file or line.
+    picked by `seed` (0: none is); before that, `test_fraction` for the test where there are pictures of neither kind.
+    With `val_is_test` the data's own validation pictures are the test, where it has no other. `digits` is always the
+    built-in set; other names give way to a path that exists. Raises DataError in one line, naming class, split, file or
+    line.
     """
-    source = _open(spec)
-    return finish(source, spec, val_fraction=val_fraction, seed=seed, allow_empty=allow_empty)
+    return finish(
+        _open(spec),
+        spec,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        val_is_test=val_is_test,
+        seed=seed,
+        allow_empty=allow_empty,
+    )
 
 
 def _open(spec: str) -> Source:

@@ -17,6 +17,7 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import CheckpointError, ResourceError, UsageError
+from ..spec import Recipe, from_dict
 from . import checkpoint
 
 RUN, LAST, PREVIOUS, BEST = "run.json", "last.safetensors", "previous.safetensors", "best.safetensors"
@@ -92,12 +93,13 @@ class RunFolder:
             print(f"warning: cannot write the JSON beside {name} ({error})", file=sys.stderr)
 
     def is_finished(self) -> bool:
-        """Whether the run reached its last epoch, by the readable copy of its state, and its checkpoint is whole."""
+        """Whether the run reached its end, by the readable copy of its state, and its checkpoint is whole."""
         try:
             state = json.loads((self.path / LAST).with_suffix(".json").read_text(encoding="utf-8"))
             whole = hashlib.sha256((self.path / LAST).read_bytes()).hexdigest() == state["sha256"]
-            return bool(whole and state["progress"]["epoch"] >= state["recipe"]["epochs"])
-        except (OSError, ValueError, KeyError):
+            epoch, best = state["progress"]["epoch"], state["best"]
+            return whole and from_dict(Recipe, state["recipe"]).is_over(epoch, best["epoch"] if best else epoch)
+        except (OSError, ValueError, KeyError, UsageError):
             return False
 
     def set_best_aside(self, best: dict[str, Any] | None) -> bool:

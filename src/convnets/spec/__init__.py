@@ -8,6 +8,7 @@ from __future__ import annotations
 from .pictures import RAW, Affine, Augment, Colour, Pairing, Policy, Preprocess
 from .reading import flatten, from_dict, override, to_dict
 from .recipe import (
+    DIVISION,
     SGD,
     AdamW,
     Constant,
@@ -23,10 +24,11 @@ from .recipe import (
     Schedule,
     Step,
     Warmup,
+    division,
 )
 
 __all__ = [
-    "RAW", "SGD", "AdamW", "Affine", "Augment", "Colour", "Constant", "Cosine", "Exponential", "Linear", "OneCycle",
-    "Optimizer", "Pairing", "Plateau", "Policy", "Polynomial", "Preprocess", "RMSProp", "Recipe", "Schedule", "Step",
-    "Warmup", "flatten", "from_dict", "override", "to_dict",
+    "DIVISION", "RAW", "SGD", "AdamW", "Affine", "Augment", "Colour", "Constant", "Cosine", "Exponential", "Linear",
+    "OneCycle", "Optimizer", "Pairing", "Plateau", "Policy", "Polynomial", "Preprocess", "RMSProp", "Recipe",
+    "Schedule", "Step", "Warmup", "division", "flatten", "from_dict", "override", "to_dict",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ Lengths of time are in epochs unless a name says otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ class SGD:
     `form` says where the learning rate stands: outside the velocity (torch), or inside it as most papers print it. The
     two differ for some steps after each change of the rate. Without `decay_norm_and_bias` only weights of convolutions
     and fully connected layers decay. `bias_rate` and `head_rate` multiply the rate of biases and of the classifier.
+    `layer_decay`: each row with weights learns at this times the rate of the row behind it.
     """
 
     lr: float = 0.1
@@ -28,6 +30,7 @@ class SGD:
     decay_norm_and_bias: bool = True
     bias_rate: float = 1.0
     head_rate: float = 1.0
+    layer_decay: float = 1.0
     kind: Literal["sgd"] = "sgd"
 
 
@@ -43,6 +46,7 @@ class RMSProp:
     decay_norm_and_bias: bool = False
     bias_rate: float = 1.0
     head_rate: float = 1.0
+    layer_decay: float = 1.0
     kind: Literal["rmsprop"] = "rmsprop"
 
 
@@ -57,6 +61,7 @@ class AdamW:
     decay_norm_and_bias: bool = False
     bias_rate: float = 1.0
     head_rate: float = 1.0
+    layer_decay: float = 1.0
     kind: Literal["adamw"] = "adamw"
 
 
@@ -163,8 +168,15 @@ class Recipe:
     weights, validated beside the raw ones. `bn_average`: training pictures over which the statistics of batch
     normalisation are averaged at the end of the run (0: they stay moving averages). `freeze_bn`: epochs at the end
     through which batch normalisation does not change. `freeze`: rows that do not learn, `backbone` for all before the
-    head or `until:ROW` for all up to that one. `sampling` "balanced" shuffles labels: each epoch shows every
-    class as often as the most frequent one. `protocols` are the tests that the paper made.
+    head or `until:ROW` for all up to that one. `unfreeze`: only the head learns at first, and after each so many epochs
+    one more row with weights, from the last to the first (0: all from the start). `patience`: the run ends when
+    validation has not improved for so many epochs (0: it does not). `sampling` "balanced" shuffles labels: each epoch
+    shows every class as often as the most frequent one. `epoch_size`: an epoch is so many of its pictures, others each
+    time (0: all of them).
+
+    `val_fraction` of the training pictures is set aside for validation where the data has no pictures for that, and
+    `test_fraction` for the test. `val_is_test`: the data's own validation pictures are the test, where it has no other.
+    `protocols` are the tests that the paper made.
     """
 
     name: str = "quick"
@@ -185,10 +197,27 @@ class Recipe:
     bn_average: int = 0
     freeze_bn: float = 0.0
     freeze: str = "none"
+    unfreeze: float = 0.0
+    patience: int = 0
     sampling: Literal["shuffled", "balanced"] = "shuffled"
+    epoch_size: int = 0
     accumulate: int = 1
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     channels_last: bool = True
     val_fraction: float = 0.1
+    test_fraction: float = 0.0
+    val_is_test: bool = False
     seed: int = 0
     protocols: tuple[str, ...] = ("1crop",)
+
+    def is_over(self, epoch: int, best: int) -> bool:
+        """Whether a run ends after `epoch` epochs, the best of which was number `best`."""
+        return epoch >= self.epochs or (0 < self.patience <= epoch - best)
+
+
+DIVISION = ("val_fraction", "test_fraction", "val_is_test", "seed")
+
+
+def division(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stored recipe says of how the data was divided into pictures to train on, validate on and test on."""
+    return {key: recipe[key] for key in DIVISION if key in recipe}

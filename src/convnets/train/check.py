@@ -37,8 +37,10 @@ def _run(recipe: Recipe, pictures: int) -> list[Limit]:
         ("ema", 0 <= recipe.ema < 1, "must be at least 0 and below 1"),
         ("label_smoothing", 0 <= recipe.label_smoothing < 1, "must be at least 0 and below 1"),
         *((key, getattr(recipe, key) >= 0, "must not be negative")
-          for key in ("auxiliary", "clip", "filter_rms", "bn_average", "freeze_bn")),
-        ("val_fraction", 0 <= recipe.val_fraction < 1, "must be at least 0 and below 1"),
+          for key in ("auxiliary", "clip", "filter_rms", "bn_average", "freeze_bn", "unfreeze", "patience",
+                      "epoch_size")),
+        *((key, 0 <= getattr(recipe, key) < 1, "must be at least 0 and below 1")
+          for key in ("val_fraction", "test_fraction")),
         ("seed", 0 <= recipe.seed < 2**63, "must be at least 0 and below 2^63"),
         ("warmup.epochs", recipe.warmup.epochs < recipe.epochs or recipe.warmup.until_error is not None,
          f"must be less than epochs={recipe.epochs}, or the run is over before its rate is reached"),
@@ -52,6 +54,7 @@ def _optimizer(recipe: Recipe) -> list[Limit]:
         ("optimizer.weight_decay", optimizer.weight_decay >= 0, "must not be negative"),
         ("optimizer.bias_rate", optimizer.bias_rate >= 0, "must not be negative"),
         ("optimizer.head_rate", optimizer.head_rate >= 0, "must not be negative"),
+        ("optimizer.layer_decay", 0 < optimizer.layer_decay <= 1, "must be above 0 and at most 1"),
         ("warmup.epochs", warmup.epochs >= 0, "must not be negative"),
         ("warmup.start", 0 <= warmup.start <= 1, "must be between 0 and 1"),
         ("schedule.every", getattr(schedule, "every", 1) > 0, "must be above 0"),

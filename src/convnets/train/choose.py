@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -16,6 +18,7 @@ from ..recipes.quick import SMALL, quick
 from ..spec import Recipe
 
 LOOKED_AT = 32  # pictures
+SKEWED = 3  # times as many pictures of one class as of another
 # data set -> its classes, channels and the side of its pictures (None: photographs of all sizes)
 OUTLINES: dict[str, tuple[int, int, int | None]] = {
     "cifar10": (10, 3, 32),
@@ -43,10 +46,22 @@ def choose_recipe(
     pictures, size = len(source.splits["train"].labels), common_size(source)
     make = finetune if asked == "finetune" else quick
     recipe = make(pictures, size, _input_side(entry, size), source.channels, _is_normalised(entry.name))
+    recipe, more = _levelled(recipe, source)
     why = reason if asked else "the paper has none for this data"
     others = ", ".join(recipes.paper_recipes(entry.family))
     text = f"recipe {recipe.name} ({recipe.epochs} epochs, fitted to {pictures:,} pictures): {why}"
-    return recipe, [text + (f"; the paper's own: {others}" if others else "")]
+    return recipe, [text + (f"; the paper's own: {others}" if others else ""), *more]
+
+
+def _levelled(recipe: Recipe, source: Source) -> tuple[Recipe, list[str]]:
+    """The recipe with balanced sampling where some classes have far fewer pictures than others, which is said."""
+    counts = np.bincount(source.splits["train"].labels, minlength=len(source.classes))
+    rarest, most = int(counts[counts > 0].min()), int(counts.max())
+    if most < SKEWED * rarest:
+        return recipe, []
+    said = f"classes have from {rarest:,} to {most:,} pictures: an epoch shows all as often (--set sampling=shuffled: "
+    recipe = dataclasses.replace(recipe, sampling="balanced", epoch_size=int(counts.sum()))
+    return recipe, [said + "every picture once)"]
 
 
 def data_set(source: Source) -> tuple[str | None, str]:

@@ -111,6 +111,8 @@ class RunKeeper:
             self.draw(training)
         left = self.clock.left(training.recipe.epochs - training.epoch, self.steps)
         say(epoch_line(row, training.recipe.epochs, self.clock, left))
+        if training.is_over() and training.epoch < training.recipe.epochs:
+            say(f"stopped early: validation has not improved for {training.recipe.patience} epochs")
         self.stop_if_asked()
 
     def save(self, training: Training) -> None:

@@ -44,12 +44,15 @@ def train(
     keeper: Keeper,
     forward: Forward | None = None,
 ) -> None:
-    """Train until the recipe's last epoch. `forward` is the model's own call, or a compiled form of it."""
+    """Train until the recipe's last epoch, or until validation stops improving where the recipe has patience.
+
+    `forward` is the model's own call, or a compiled form of it.
+    """
     recipe = training.recipe
     forward = training.model if forward is None else forward  # a compiled module may refuse to be asked if it is true
     finish = Finish(recipe.preprocess, training.statistics, recipe.augment, recipe.seed)
     steps = steps_per_epoch(train_loader, recipe.accumulate)
-    while training.epoch < recipe.epochs:
+    while not training.is_over():
         begin_epoch(training)
         batches = train_loader.epoch(training.epoch, start=training.batch)
         for group in keeper.watch(_groups(batches, recipe.accumulate), training):
@@ -70,8 +73,10 @@ def train(
 def begin_epoch(training: Training) -> None:
     """Training mode, but for frozen rows, and batch normalisation in the epochs at the end that leave it as it is."""
     training.model.train()
-    for row in training.frozen:
-        row.eval()
+    frozen = training.frozen()
+    for row in training.network.children():
+        row.requires_grad_(row not in frozen)
+        row.train(row not in frozen)
     if training.epoch < training.recipe.epochs - training.recipe.freeze_bn:
         return
     for module in training.model.modules():

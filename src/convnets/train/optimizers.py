@@ -14,9 +14,12 @@ from ..network import Network
 _NORMALISATIONS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
-def make_optimizer(model: nn.Module, recipe: spec.Optimizer) -> torch.optim.Optimizer:
-    """The optimizer of a recipe. What decays, and at which rate, is decided by the kind of parameter, not its name."""
-    groups = _groups(model, recipe)
+def make_optimizer(model: nn.Module, recipe: spec.Optimizer, by_row: bool = False) -> torch.optim.Optimizer:
+    """The optimizer of a recipe. What decays, and at which rate, is decided by the kind of parameter, not its name.
+
+    `by_row`: rows are groups of their own, since those that begin to learn later have no velocity yet.
+    """
+    groups = _groups(model, recipe, by_row)
     match recipe:
         case spec.SGD(form="paper"):
             return VelocitySGD(groups, lr=recipe.lr, momentum=recipe.momentum)
@@ -39,20 +42,35 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group["factor"]
 
 
-def _groups(model: nn.Module, recipe: spec.Optimizer) -> list[dict[str, Any]]:
+def _groups(model: nn.Module, recipe: spec.Optimizer, by_row: bool) -> list[dict[str, Any]]:
     """Parameters by weight decay and by their multiple of the learning rate."""
-    heads = {id(part.get_classifier()) for part in model.modules() if isinstance(part, Network)}
-    groups: dict[tuple[float, float], list[Tensor]] = {}
+    networks = [part for part in model.modules() if isinstance(part, Network)]  # one, or none for any other module
+    heads = [network.get_classifier() for network in networks]
+    above = {module: depth for network in networks for module, depth in _rows_above(network).items()}
+    groups: dict[tuple[float, float, int], list[Tensor]] = {}
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             is_bias, is_norm = name == "bias", isinstance(module, _NORMALISATIONS)
             decays = recipe.decay_norm_and_bias or not (is_bias or is_norm)
-            factor = (recipe.bias_rate if is_bias else 1.0) * (recipe.head_rate if id(module) in heads else 1.0)
-            groups.setdefault((recipe.weight_decay if decays else 0.0, factor), []).append(parameter)
+            factor = (recipe.bias_rate if is_bias else 1.0) * (recipe.head_rate if module in heads else 1.0)
+            depth = above.get(module, 0)
+            key = recipe.weight_decay if decays else 0.0, factor * recipe.layer_decay**depth, depth if by_row else 0
+            groups.setdefault(key, []).append(parameter)
     return [
         {"params": parameters, "weight_decay": decay, "factor": factor, "lr": recipe.lr * factor}
-        for (decay, factor), parameters in groups.items()
+        for (decay, factor, _), parameters in groups.items()
     ]
+
+
+def _rows_above(network: Network) -> dict[nn.Module, int]:
+    """How many rows with weights stand behind each module's own."""
+    rows = reversed(rows_with_weights(network))
+    return {module: above for above, row in enumerate(rows) for module in row.modules()}
+
+
+def rows_with_weights(network: Network) -> list[nn.Module]:
+    """The rows that can learn, in order."""
+    return [row for row in network.children() if next(row.parameters(), None) is not None]
 
 
 class _Descent(torch.optim.Optimizer):

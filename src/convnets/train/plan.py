@@ -81,14 +81,14 @@ def make_plan(request: Request) -> Plan:
     seed = [] if request.seed is None else [f"seed={request.seed}"]
     ours = request.recipe is None or request.recipe in recipes.OURS
     asked = Recipe() if ours else recipes.find(str(request.recipe))
-    early = spec.override(asked, [*_only(recipe_values, ("seed", "val_fraction")), *seed])
-    source = open_source(data, val_fraction=early.val_fraction, seed=early.seed, allow_empty=request.allow_empty)
+    early = spec.override(asked, [*_only(recipe_values, spec.DIVISION), *seed])
+    source = open_source(data, **spec.division(vars(early)), allow_empty=request.allow_empty)
     if "train" not in source.splits:
         raise DataError(f"{data}: has no train split; training needs root/train/CLASS/* or one folder of class folders")
     recipe, said = _recipe(request, name, source, donor)
-    later = spec.override(recipe, [*_only(recipe_values, ("seed", "val_fraction")), *seed])
-    if later.val_fraction != early.val_fraction:  # the recipe was only known once the data was
-        source = open_source(data, val_fraction=later.val_fraction, seed=later.seed, allow_empty=request.allow_empty)
+    later = spec.override(recipe, [*_only(recipe_values, spec.DIVISION), *seed])
+    if spec.division(vars(later)) != spec.division(vars(early)):  # the recipe was only known once the data was
+        source = open_source(data, **spec.division(vars(later)), allow_empty=request.allow_empty)
     if request.epochs is not None and request.epochs != recipe.epochs:
         if request.epochs < 1:
             raise UsageError(f"--epochs {request.epochs}: must be at least 1")

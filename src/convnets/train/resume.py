@@ -17,7 +17,7 @@ from .run import Machine, Saved, absolute, board_writer, carry_out
 from .schedules import rescale
 
 # what cannot change on the way: with another of these it would be another run
-FIXED = ("model", "classes", "recipe", "preprocess", "seed", "val_fraction", "name", "source")
+FIXED = ("model", "classes", "recipe", "preprocess", *spec.DIVISION, "name", "source")
 
 
 def resume(path: str, request: Request, machine: Machine, allowed: Collection[str] = ()) -> RunFolder:
@@ -33,7 +33,7 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
         raise UsageError(f"{folder.path}: a probe, which is finished; train on from it with --weights {folder.path}")
     old, stored = spec.from_dict(Recipe, run["recipe"]), run["source"]
     where, allow_empty = request.data or stored["spec"], stored["allow_empty"] or request.allow_empty
-    source = open_source(where, val_fraction=old.val_fraction, seed=old.seed, allow_empty=allow_empty)
+    source = open_source(where, **spec.division(vars(old)), allow_empty=allow_empty)
     recipe, changes = _changes(request, run, old, source)
     if machine.compile and not run["compile"]:
         changes["compile"] = (False, True)

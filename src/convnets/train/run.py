@@ -167,6 +167,7 @@ def make_loaders(
         workers=workers,
         statistics=statistics,
         sampling=recipe.sampling,
+        epoch_size=recipe.epoch_size,
     )
     if val_split is None or not len(val_split.labels):
         return train_loader, None
@@ -185,7 +186,7 @@ def _introduce(
     print(f"data {source.name}: {counts}; {len(source.classes)} classes: {names}")
     size = training.recipe.preprocess.size
     print(f"network {run['network']['name']}: {parameters:,} parameters, input {size}x{size}, on {training.device}")
-    if training.epoch >= training.recipe.epochs:
+    if training.is_over():
         print(f"already finished: {training.epoch} epochs; to go on, add --epochs N --allow-change epochs")
     elif resumed:
         ahead = range(training.epoch, min(training.epoch + 3, training.recipe.epochs))

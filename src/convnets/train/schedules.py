@@ -95,7 +95,7 @@ def rescale(recipe: Recipe, epochs: int) -> tuple[Recipe, list[str]]:
     ratio, said = epochs / recipe.epochs, [f"epochs {recipe.epochs} -> {epochs}"]
     schedule = _scaled(recipe.schedule, ("milestones", "patience", "every"), ratio, said)
     warmup = _scaled(recipe.warmup, ("epochs",), ratio, said, "warmup ")
-    recipe = _scaled(recipe, ("freeze_bn",), ratio, said)
+    recipe = _scaled(recipe, ("freeze_bn", "unfreeze", "patience"), ratio, said)
     pairing = recipe.augment.pairing
     if pairing.end:
         pairing = _scaled(pairing, ("begin", "end", "on", "off"), ratio, said, "pairing ")

@@ -15,7 +15,7 @@ from ..models import with_auxiliary
 from ..network import Network, WithAuxiliary
 from ..runs import under
 from ..spec import Recipe
-from .optimizers import Average, make_optimizer, restore_state, set_rate, state_tensors
+from .optimizers import Average, make_optimizer, restore_state, rows_with_weights, set_rate, state_tensors
 from .schedules import Scheduler
 
 
@@ -32,10 +32,7 @@ class Training:
         model = with_auxiliary(network, size=recipe.preprocess.size) if recipe.auxiliary else network
         self.model: Network | WithAuxiliary = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         self.network, self.recipe, self.device, self.statistics = network, recipe, device, statistics
-        self.frozen = frozen_rows(network, recipe.freeze)
-        for row in self.frozen:
-            row.requires_grad_(False)
-        self.optimizer = make_optimizer(self.model, recipe.optimizer)
+        self.optimizer = make_optimizer(self.model, recipe.optimizer, by_row=recipe.unfreeze > 0)
         self.scheduler = Scheduler(recipe)
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
         self.dtype = _dtype(recipe.precision, device)
@@ -71,6 +68,19 @@ class Training:
                 f"the loss became NaN or infinite by step {self.step + 1} (epoch {self.epoch + 1}); "
                 "the saved checkpoints are untouched; try a lower rate, for instance --lr with a tenth of it"
             )
+
+    def frozen(self) -> list[nn.Module]:
+        """The rows that do not learn in this epoch."""
+        recipe, always = self.recipe, frozen_rows(self.network, self.recipe.freeze)
+        if not recipe.unfreeze:
+            return always
+        rows = rows_with_weights(self.network)
+        learning = 1 + int(self.epoch / recipe.unfreeze)
+        return list(dict.fromkeys([*always, *rows[: max(0, len(rows) - learning)]]))
+
+    def is_over(self) -> bool:
+        """Whether the run has come to its end, or validation has stopped improving."""
+        return self.recipe.is_over(self.epoch, self.best["epoch"] if self.best else self.epoch)
 
     def next_epoch(self) -> None:
         """Begin the next epoch."""
