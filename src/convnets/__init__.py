@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .evaluate.predictor import Prediction, Predictor
     from .models import create_model, describe, diff, list_models, with_auxiliary
+    from .train.fit import fit
 
     load = Predictor
 
 __version__ = "0.1.0"
 __all__ = [
-    "Prediction", "Predictor", "__version__", "create_model", "describe", "diff", "list_models", "load",
+    "Prediction", "Predictor", "__version__", "create_model", "describe", "diff", "fit", "list_models", "load",
     "with_auxiliary",
 ]  # fmt: skip
 
@@ -32,6 +33,7 @@ _HOME = {
     "with_auxiliary": ("models", "with_auxiliary"),
     "Predictor": ("evaluate.predictor", "Predictor"),
     "Prediction": ("evaluate.predictor", "Prediction"),
+    "fit": ("train.fit", "fit"),
     "load": ("evaluate.predictor", "Predictor"),
 }
 

@@ -15,8 +15,8 @@ from convnets import models, papers, recipes
 from convnets.data import Finish
 from convnets.errors import UsageError
 from convnets.train.loop import begin_epoch, take_step
+from convnets.train.machine import Machine, make_loaders
 from convnets.train.plan import Plan, Request, make_plan
-from convnets.train.run import Machine, make_loaders
 from convnets.train.state import Training
 
 CPU = torch.device("cpu")

@@ -19,6 +19,7 @@ VERBS = {
     "diff": "What differs between two networks, or a network and its paper.",
     "recipe": "How the papers trained, value by value.",
     "augment": "What training makes of a picture.",
+    "fit": "The best classifier for a folder of pictures that a few minutes allow.",
     "train": "Train a network on pictures.",
     "probe": "A linear classifier on what a trained network sees, in one pass.",
     "lr-find": "Learning rates that a network bears, by a range test.",

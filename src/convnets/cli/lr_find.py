@@ -30,8 +30,8 @@ def command(
     """Train a throw-away NAME on --data while the learning rate grows at every step, and draw the loss against it."""
     from ..evaluate.pictures import draw_rates
     from ..train.lr_find import find_rate
+    from ..train.machine import Machine
     from ..train.plan import Request, make_plan
-    from ..train.run import Machine
 
     path = picture_path(out or f"lr-find-{papers.find(name).name}.png")
     given = [] if batch_size is None else [f"batch_size={batch_size}"]

@@ -33,9 +33,9 @@ def command(
 ) -> None:  # fmt: skip
     """Send the pictures of --data through trained weights once, and fit a regularised logistic regression to what their
     last row sees. The result is a run: evaluate it, predict with it, train on from it."""
+    from ..train.machine import Machine
     from ..train.plan import Request
     from ..train.probe import compare_rows, probe
-    from ..train.run import Machine
 
     if rows is not None and out is not None:
         raise UsageError("--rows saves nothing; leave --out away")

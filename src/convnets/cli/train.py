@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     from ..train import run
     from ..train.plan import Request
 
+SHORTCUTS = {  # option -> the field of the recipe that it sets
+    "batch_size": "batch_size", "lr": "optimizer.lr", "weight_decay": "optimizer.weight_decay",
+    "img_size": "preprocess.size", "val_fraction": "val_fraction", "freeze": "freeze", "unfreeze": "unfreeze",
+    "layer_decay": "optimizer.layer_decay", "patience": "patience",
+}  # fmt: skip
+MINUTES = "--minutes decides the epochs of a new run; it goes with neither --epochs nor --resume"
+JSON = "--json prints the plan of --dry-run; a run's figures are in its run.json and metrics.csv"
+DRY_RUN = "--dry-run plans a new run; what is left of an old one is told when it is resumed"
+
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--data", "--data-dir", metavar="SRC", help="digits, a folder, CSV or archive of pictures, cifar10 ...")
 @click.option("--recipe", metavar="R", help="quick, finetune, or a paper's  [default: the network's own].")
 @click.option("--epochs", type=int, metavar="N", help="Train N epochs; every milestone is rescaled in proportion.")
+@click.option("--minutes", type=float, metavar="M", help="As many epochs as fit in M minutes on this machine.")
 @click.option("--out", "--output", metavar="DIR", help="The run folder itself [default: runs/NAME, runs/NAME-2, ...].")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A field of the recipe, or model.AXIS.")
 @click.option("--batch-size", "-b", type=int, metavar="N", help="Same as --set batch_size=N.")
@@ -50,42 +60,36 @@ if TYPE_CHECKING:
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs too (extra: convnets[tensorboard]).")
 @device_option
 def command(
-    name: str | None, data: str | None, recipe: str | None, epochs: int | None, out: str | None,
-    assignments: tuple[str, ...], batch_size: int | None, lr: float | None, weight_decay: float | None,
-    img_size: int | None, val_fraction: float | None, seed: int | None, grow_from: str | None, weights: str | None,
-    keep_head: bool, freeze: str | None, unfreeze: float | None, layer_decay: float | None, patience: int | None,
-    resume: str | None, allow_change: tuple[str, ...], save_every: str | None, workers: int | None, compile_: bool,
-    bad_images: str, allow_empty: bool, dry_run: bool, as_json: bool, tensorboard: bool, device: str,
+    name: str | None, data: str | None, recipe: str | None, epochs: int | None, minutes: float | None,
+    out: str | None, assignments: tuple[str, ...], batch_size: int | None, lr: float | None,
+    weight_decay: float | None, img_size: int | None, val_fraction: float | None, seed: int | None,
+    grow_from: str | None, weights: str | None, keep_head: bool, freeze: str | None, unfreeze: float | None,
+    layer_decay: float | None, patience: int | None, resume: str | None, allow_change: tuple[str, ...],
+    save_every: str | None, workers: int | None, compile_: bool, bad_images: str, allow_empty: bool, dry_run: bool,
+    as_json: bool, tensorboard: bool, device: str,
 ) -> None:  # fmt: skip
     """Train NAME on the pictures of --data; without either, a small network on the built-in digits."""
+    for is_wrong, why in (
+        (minutes is not None and (epochs, resume) != (None, None), MINUTES),
+        (keep_head and weights is None, "--keep-head is about the classifier of --weights; give some"),
+        (as_json and not dry_run, JSON),
+        (dry_run and resume is not None, DRY_RUN),
+    ):
+        if is_wrong:
+            raise UsageError(why)
     steps, seconds = read_save_every(save_every)
-    shortcuts = {
-        "batch_size": batch_size,
-        "optimizer.lr": lr,
-        "optimizer.weight_decay": weight_decay,
-        "preprocess.size": img_size,
-        "val_fraction": val_fraction,
-        "freeze": freeze,
-        "unfreeze": unfreeze,
-        "optimizer.layer_decay": layer_decay,
-        "patience": patience,
-    }
-    given = [f"{key}={value}" for key, value in shortcuts.items() if value is not None]
+    options = click.get_current_context().params
+    given = [f"{key}={options[name]}" for name, key in SHORTCUTS.items() if options[name] is not None]
 
     from ..train import run
     from ..train.plan import Request
     from ..train.resume import resume as go_on
 
-    if keep_head and weights is None:
-        raise UsageError("--keep-head is about the classifier of --weights; give some")
     request = Request(
-        name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty, grow_from, weights, keep_head
-    )
+        name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty, grow_from, weights,
+        keep_head, minutes,
+    )  # fmt: skip
     machine = run.Machine(pick_device(device), workers, compile_, steps, seconds, tensorboard)
-    if as_json and not dry_run:
-        raise UsageError("--json prints the plan of --dry-run; a run's figures are in its run.json and metrics.csv")
-    if dry_run and resume:
-        raise UsageError("--dry-run plans a new run; what is left of an old one is told when it is resumed")
     if dry_run:
         _dry_run(request, machine, as_json)
         return
@@ -96,9 +100,9 @@ def command(
 
 def _dry_run(request: Request, machine: run.Machine, as_json: bool) -> None:
     from ..train.dry_run import forecast, report
-    from ..train.plan import make_plan
+    from ..train.run import planned
 
-    plan = make_plan(request)
+    plan = planned(request, machine)
     values = forecast(plan, machine)
     if as_json:
         click.echo(json.dumps(values))

@@ -170,9 +170,9 @@ class Recipe:
     through which batch normalisation does not change. `freeze`: rows that do not learn, `backbone` for all before the
     head or `until:ROW` for all up to that one. `unfreeze`: only the head learns at first, and after each so many epochs
     one more row with weights, from the last to the first (0: all from the start). `patience`: the run ends when
-    validation has not improved for so many epochs (0: it does not). `sampling` "balanced" shuffles labels: each epoch
-    shows every class as often as the most frequent one. `epoch_size`: an epoch is so many of its pictures, others each
-    time (0: all of them).
+    validation has not improved for so many epochs (0: it does not). `select`: the weights of which epoch are the run's,
+    that of the lowest validation error or the last. `sampling` "balanced" shuffles labels: each epoch shows every class
+    as often as the most frequent one. `epoch_size`: an epoch is so many of its pictures, others each time (0: all).
 
     `val_fraction` of the training pictures is set aside for validation where the data has no pictures for that, and
     `test_fraction` for the test. `val_is_test`: the data's own validation pictures are the test, where it has no other.
@@ -199,6 +199,7 @@ class Recipe:
     freeze: str = "none"
     unfreeze: float = 0.0
     patience: int = 0
+    select: Literal["best", "last"] = "best"
     sampling: Literal["shuffled", "balanced"] = "shuffled"
     epoch_size: int = 0
     accumulate: int = 1

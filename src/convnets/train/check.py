@@ -41,6 +41,7 @@ def _run(recipe: Recipe, pictures: int) -> list[Limit]:
                       "epoch_size")),
         *((key, 0 <= getattr(recipe, key) < 1, "must be at least 0 and below 1")
           for key in ("val_fraction", "test_fraction")),
+        ("patience", recipe.patience == 0 or recipe.select == "best", "needs select=best"),
         ("seed", 0 <= recipe.seed < 2**63, "must be at least 0 and below 2^63"),
         ("warmup.epochs", recipe.warmup.epochs < recipe.epochs or recipe.warmup.until_error is not None,
          f"must be less than epochs={recipe.epochs}, or the run is over before its rate is reached"),

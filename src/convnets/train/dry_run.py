@@ -6,21 +6,25 @@ import math
 import resource
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, count, islice
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..data import Finish, Loader, normalise
 from ..evaluate import evaluating
+from ..runs import checkpoint
+from ..runs.folder import BEST, LAST
 from ..spec import Plateau
 from .keeper import clock_text
 from .loop import begin_epoch, steps_per_epoch, take_step
+from .machine import Machine, make_loaders
 from .plan import Plan
-from .run import Machine, make_loaders
 from .schedules import Scheduler
 from .state import Training
 
@@ -37,15 +41,19 @@ class Forecast:
     memory: int
 
 
-def forecast(plan: Plan, machine: Machine) -> dict[str, Any]:
-    """The whole plan as plain values, with costs measured on a few real steps of a network that is thrown away."""
+def forecast(plan: Plan, machine: Machine, seconds: float = 0.0) -> dict[str, Any]:
+    """The whole plan as plain values, with costs measured on a few real steps of a network that is thrown away.
+
+    On more of them where that takes less than `seconds`.
+    """
     grown: list[str] = []
     recipe, network = plan.recipe, plan.network(grown.append)
     training = Training(network, recipe, machine.device, plan.statistics)
     train_loader, val_loader = make_loaders(plan.source, recipe, plan.statistics, machine)
     steps = steps_per_epoch(train_loader, recipe.accumulate)
-    measured = _measure(training, train_loader, val_loader)
-    checkpoint = sum(tensor.numel() * tensor.element_size() for tensor in training.tensors().values())
+    measured = _measure(training, train_loader, val_loader, seconds)
+    between = measured.validation + _seconds_to_save(training)
+    saved = sum(tensor.numel() * tensor.element_size() for tensor in training.tensors().values())
     return {
         "network": plan.name,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
@@ -64,10 +72,11 @@ def forecast(plan: Plan, machine: Machine) -> dict[str, Any]:
         "steps": steps * recipe.epochs,
         "rates": [Scheduler(recipe).rate(recipe.epochs * column / COLUMNS) for column in range(COLUMNS)],
         "seconds_per_step": measured.step,
-        "seconds_per_epoch": steps * measured.step + measured.validation,
-        "seconds": recipe.epochs * (steps * measured.step + measured.validation),
+        "seconds_between": between,
+        "seconds_per_epoch": steps * measured.step + between,
+        "seconds": recipe.epochs * (steps * measured.step + between),
         "peak_bytes": measured.memory,
-        "checkpoint_bytes": checkpoint,
+        "checkpoint_bytes": saved,
     }
 
 
@@ -113,23 +122,22 @@ def plot(rates: Sequence[float], epochs: int) -> str:
     return "\n".join([*lines, f"{'':10}0{epochs:>{len(rates) - 1}}"])
 
 
-def _measure(training: Training, train_loader: Loader, val_loader: Loader | None) -> Forecast:
-    """A few steps of training and a batch of validation, timed one by one."""
+def _measure(training: Training, train_loader: Loader, val_loader: Loader | None, seconds: float) -> Forecast:
+    """Steps of training and a batch of validation, timed one by one."""
     recipe, device = training.recipe, training.device
     finish = Finish(recipe.preprocess, training.statistics, recipe.augment, recipe.seed)
     begin_epoch(training)
-    taken, began = [], time.perf_counter()
-    batches = train_loader.epoch(0)
-    for _ in range(MEASURED_STEPS + 1):
+    taken, began = list[float](), time.perf_counter()
+    batches = chain.from_iterable(map(train_loader.epoch, count()))
+    while len(taken) <= MEASURED_STEPS or sum(taken[1:]) < seconds:
         group = list(islice(batches, recipe.accumulate))
-        if len(group) < recipe.accumulate:
-            break
         take_step(training, training.model, finish, group, recipe.optimizer.lr * 1e-3)
         _wait(device)
         now = time.perf_counter()
         taken.append(now - began)
         began = now
-    step, validation = statistics.median(taken[1:] or taken), 0.0
+    # over many steps the mean: some of them wait for pictures, or for a new epoch
+    step, validation = statistics.fmean(taken[1:]) if seconds else statistics.median(taken[1:]), 0.0
     if val_loader is not None:
         batch = next(iter(val_loader.epoch(0)))
         with evaluating(training.network):
@@ -138,6 +146,15 @@ def _measure(training: Training, train_loader: Loader, val_loader: Loader | None
             _wait(device)
         validation = (time.perf_counter() - began) * len(val_loader) * (2 if training.average else 1)
     return Forecast(step, validation, _peak_bytes(device))
+
+
+def _seconds_to_save(training: Training) -> float:
+    """What saving takes after an epoch, whose weights are the best ones until then."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        for name, tensors in ((LAST, training.tensors()), (BEST, training.weights())):
+            checkpoint.save(Path(folder) / name, tensors, {})
+        return time.perf_counter() - began
 
 
 def _wait(device: torch.device) -> None:

@@ -101,8 +101,8 @@ class RunKeeper:
     def after_epoch(self, training: Training, row: dict[str, Any]) -> None:
         """Record the epoch; keep its weights where they are the best so far; save."""
         error, loss = judged(row)
-        best = training.best
-        if "val_error" not in row or best is None or (error, loss) < (best["error"], best["loss"]):
+        best, always = training.best, "val_error" not in row or training.recipe.select == "last"
+        if always or best is None or (error, loss) < (best["error"], best["loss"]):
             training.best = {"epoch": row["epoch"], "error": error, "loss": loss}
             self._save_best(training)
         self.save(training)

@@ -9,8 +9,8 @@ from itertools import chain, count, islice
 from ..data import Finish
 from ..errors import DivergedError, UsageError
 from .loop import begin_epoch, take_step
+from .machine import Machine, make_loaders
 from .plan import Plan
-from .run import Machine, make_loaders
 from .state import Training
 
 SMOOTHING = 0.9  # weight of the past in the smoothed loss

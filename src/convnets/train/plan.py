@@ -39,6 +39,7 @@ class Request:
     grow_from: str | None = None
     weights: str | None = None
     keep_head: bool = False
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)

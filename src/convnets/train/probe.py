@@ -28,8 +28,9 @@ from ..evaluate import Evaluation, evaluate_network, evaluating
 from ..network import Network
 from ..runs import RunFolder, checkpoint
 from ..runs.folder import BEST
+from .machine import Machine
 from .plan import Plan, Request, make_plan
-from .run import Machine, describe_run
+from .run import describe_run
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 3))  # scikit-learn's C: the inverse of the weight decay
 FOLDS, MOST_IN_FOLDS = 5, 5000  # pictures that the strength is chosen on, at most

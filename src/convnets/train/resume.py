@@ -12,8 +12,9 @@ from ..errors import UsageError
 from ..runs.folder import LAST, RUN, RunFolder
 from ..spec import Recipe
 from .check import check_recipe
+from .machine import Machine
 from .plan import Request, Start, make_network, split_assignments
-from .run import Machine, Saved, absolute, board_writer, carry_out
+from .run import Saved, absolute, board_writer, carry_out
 from .schedules import rescale
 
 # what cannot change on the way: with another of these it would be another run

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import shlex
 import sys
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from torch import Tensor
 
 from .. import models, papers, runs, spec
 from ..data import Finish, Loader, Source, Statistics
-from ..data.pictures import MemoryPictures
 from ..errors import Interrupted, ResourceError, UsageError
 from ..evaluate import evaluate_network
 from ..evaluate.pictures import draw_confusion
@@ -25,22 +22,13 @@ from ..runs import checkpoint
 from ..runs.folder import BEST, RUN, RunFolder, now, revision, versions
 from ..spec import Recipe
 from .bn_average import average_statistics
+from .budget import within
 from .keeper import RunKeeper, say
 from .loop import steps_per_epoch, train
+from .machine import Machine as Machine  # part of what `start` takes
+from .machine import make_loaders
 from .plan import DEMO_DATA, Plan, Request, make_plan
 from .state import Training
-
-
-@dataclass(frozen=True)
-class Machine:
-    """How a run is carried out, which its result does not depend on (but for the device and `compile`)."""
-
-    device: torch.device
-    workers: int | None = None  # None: where pictures are streamed, or prepared for an accelerator
-    compile: bool = False
-    save_steps: int = 0
-    save_seconds: float = 300.0
-    tensorboard: bool = False
 
 
 def start(request: Request, machine: Machine, out: str | None = None, name: str | None = None) -> RunFolder:
@@ -48,12 +36,18 @@ def start(request: Request, machine: Machine, out: str | None = None, name: str 
     RunFolder.check_out(out)
     if machine.tensorboard:
         board_writer()
-    plan = make_plan(request)
+    plan = planned(request, machine)
     for line in plan.said:
         print(line)
     network = plan.network()
     folder = RunFolder.create(name or plan.name, out)
     return carry_out(folder, describe_run(plan, machine), plan.source, network, plan.statistics, machine)
+
+
+def planned(request: Request, machine: Machine) -> Plan:
+    """The plan, with the epochs for the minutes that were asked for."""
+    plan = make_plan(request)
+    return plan if request.minutes is None else within(plan, machine, request.minutes)
 
 
 Saved = tuple[Path, dict[str, Tensor], dict[str, Any]]  # a checkpoint's path, tensors and state
@@ -148,33 +142,6 @@ def _restore(training: Training, saved: Saved, folder: RunFolder, forked: bool) 
     folder.trim_timing(training.epoch)
 
 
-def make_loaders(
-    source: Source, recipe: Recipe, statistics: Statistics, machine: Machine
-) -> tuple[Loader, Loader | None]:
-    """Batches to train on, and to validate on where there is a validation split."""
-    train_split, val_split = source.splits["train"], source.splits.get("val")
-    workers = machine.workers
-    if workers is None:
-        streamed = not isinstance(train_split.pictures, MemoryPictures)
-        workers = min(8, os.cpu_count() or 1) if streamed or machine.device.type != "cpu" else 0
-    train_loader = Loader(
-        train_split,
-        recipe.preprocess,
-        batch_size=recipe.batch_size // recipe.accumulate,
-        augment=recipe.augment,
-        shuffle=True,
-        seed=recipe.seed,
-        workers=workers,
-        statistics=statistics,
-        sampling=recipe.sampling,
-        epoch_size=recipe.epoch_size,
-    )
-    if val_split is None or not len(val_split.labels):
-        return train_loader, None
-    val_loader = Loader(val_split, recipe.preprocess, batch_size=256, workers=workers, statistics=statistics)
-    return train_loader, val_loader
-
-
 def _introduce(
     folder: RunFolder, run: dict[str, Any], source: Source, training: Training, resumed: bool
 ) -> None:
@@ -231,7 +198,7 @@ def _finish(folder: RunFolder, title: str, training: Training, val_loader: Loade
     changed = ""
     if val_loader is not None and training.recipe.bn_average:
         changed = f", {result.top1_error:.2f} % with averaged statistics"
-    found = f"best {where} error {best['error']:.2f} % after epoch {best['epoch']}{changed}"
+    found = f"{training.recipe.select} {where} error {best['error']:.2f} % after epoch {best['epoch']}{changed}"
     say(f"{found}; weights in {folder.path / BEST}")
 
 

@@ -1,0 +1,42 @@
+"""As many epochs as fit into so many minutes, by the time that a few real steps take."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+
+from ..errors import UsageError
+from .dry_run import forecast
+from .keeper import clock_text
+from .machine import Machine
+from .plan import Plan
+from .schedules import rescale
+
+SHARE = 0.94  # of the time, for epochs: the rest is for what comes before and after them
+FEWEST_EPOCHS = 4  # with less time than that, an epoch shows only some of the pictures
+MEASURED, MOST_SECONDS = 0.02, 8.0  # share of the time to measure steps for, and its limit
+
+
+def within(plan: Plan, machine: Machine, minutes: float) -> Plan:
+    """The plan with as many epochs as `minutes` allow on this machine, its recipe rescaled; what changed is said.
+
+    Raises UsageError where not even a few steps fit.
+    """
+    if not 0 < minutes < math.inf:
+        raise UsageError(f"--minutes {minutes:g}: must be above 0")
+    began = time.monotonic()
+    values = forecast(plan, machine, min(MOST_SECONDS, MEASURED * 60 * minutes))
+    left = SHARE * 60 * minutes - (time.monotonic() - began)
+    step, between, steps = (values[f"{key}"] for key in ("seconds_per_step", "seconds_between", "steps_per_epoch"))
+    epochs, recipe = math.floor(left / (steps * step + between)), plan.recipe
+    if epochs < FEWEST_EPOCHS:
+        epochs, steps = FEWEST_EPOCHS, math.floor((left / FEWEST_EPOCHS - between) / step)
+        if steps < 1:
+            raise UsageError(f"--minutes {minutes:.3g}: with {step:.2f} s a step there is no time to learn; give more")
+        recipe = dataclasses.replace(recipe, epoch_size=steps * recipe.batch_size)
+    recipe, _ = rescale(recipe, epochs)
+    warmup = dataclasses.replace(recipe.warmup, epochs=min(recipe.warmup.epochs, epochs / 4))
+    pictures = f"{steps * recipe.batch_size:,} pictures in {clock_text(steps * step + between)}"
+    said = f"--minutes {minutes:.3g}: {epochs:,} epochs of {pictures} each, as measured"
+    return dataclasses.replace(plan, recipe=dataclasses.replace(recipe, warmup=warmup), said=(*plan.said, said))

@@ -1,0 +1,282 @@
+"""A classifier for a folder of pictures in a given time: which network, which size, which weights, and how.
+
+Whatever is chosen is said, with the reason, and kept in the run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from .. import runs
+from ..data import Loader, Source, check, open_source
+from ..errors import UsageError
+from ..evaluate import Evaluation, evaluate_network, evaluating
+from ..evaluate.pictures import draw_confusion
+from ..models import axes, create_model
+from ..papers import weights as published
+from ..recipes.quick import SMALL
+from ..runs.folder import RUN, RunFolder
+from ..weights import fetch
+from .choose import common_size
+from .machine import Machine
+from .plan import Request
+from .probe import probe
+from .run import start
+
+
+class Candidate(NamedTuple):
+    """A network to train from scratch, at a side in pixels (0: the pictures' own), and from how many pictures on."""
+
+    network: str
+    side: int
+    pictures: int
+
+
+# From the largest down. A small network does better on few pictures, and sees each of them more often in the time.
+FOR_PHOTOGRAPHS = Candidate("resnet50", 224, 50_000), Candidate("resnet18", 128, 5_000), Candidate("resnet20", 64, 0)
+FOR_SMALL = Candidate("wrn_28_10", 0, 20_000), Candidate("resnet56", 0, 5_000), Candidate("resnet20", 0, 0)
+EPOCHS = 12  # a network is not taken where the time is too short to show it all pictures so often
+TRAINED = ("torchvision:resnet50", "torchvision:resnet18")  # weights for photographs, the better ones first
+PASS = 0.2, 0.5  # share of the time that one pass may take for the first of them, and for any
+LEFT = 0.25  # share of the time that has to be left after a probe, so that fine-tuning is worth a try
+# Pictures that are set aside: some to validate on, and where the data has no others, some for the test.
+DIVIDED: dict[str, Any] = {"val_is_test": True, "test_fraction": 0.2}
+FEW = 2_000  # pictures, up to which a network sees each so often that it has to be kept from learning them by heart
+FOR_FEW = ("augment.mixup=0.2", "label_smoothing=0.1", "ema=0.99", "optimizer.lr=0.05")
+LEAST_TO_SELECT = 200  # validation pictures; of fewer, chance decides which epoch is best
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of it: the run folder, the errors on pictures that had no part in it, and what was chosen and why."""
+
+    path: Path
+    evaluation: Evaluation
+    split: str
+    seconds: float
+    said: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        low, high = self.evaluation.top1_interval
+        tested = {"error": self.evaluation.top1_error, "low": low, "high": high, "n": self.evaluation.n}
+        seconds = round(self.seconds, 1)
+        return {"run": str(self.path), "split": self.split, **tested, "seconds": seconds, "said": self.said}
+
+
+@dataclass
+class Task:
+    """What is asked for, what was said so far, and the time that is left."""
+
+    data: str
+    source: Source
+    machine: Machine
+    minutes: float
+    seed: int
+    out: str | None
+    bad_images: str
+    tell: Callable[[str], object]
+    began: float = field(default_factory=time.monotonic)
+    said: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        """Tell what was chosen, and keep it for the run."""
+        self.said.append(line)
+        self.tell(line)
+
+    @property
+    def pictures(self) -> int:
+        """How many there are to train on."""
+        return len(self.source.splits["train"])
+
+    def left(self) -> float:
+        """Minutes; hardly any where the time is over."""
+        return max(1e-3, self.minutes - (time.monotonic() - self.began) / 60)
+
+    def request(self, **options: Any) -> Request:
+        """The options of a training command on this data."""
+        given = [*(f"{key}={value}" for key, value in DIVIDED.items()), *options.pop("assignments", ())]
+        return Request(data=self.data, seed=self.seed, bad_images=self.bad_images, assignments=given, **options)
+
+
+def fit(
+    data: str,
+    *,
+    minutes: float = 10.0,
+    weights: str | None = None,
+    scratch: bool = False,
+    out: str | None = None,
+    seed: int = 0,
+    machine: Machine | None = None,
+    bad_images: str = "error",
+    tell: Callable[[str], object] = print,
+) -> Fitted:
+    """Train the best classifier for the pictures of `data` that `minutes` on this machine allow, and test it.
+
+    It starts from `weights`, else for photographs from published ones that are at hand or can be downloaded, else, or
+    where `scratch` is asked for, from no weights. `data` is what --data takes; its validation pictures are the test
+    where it has no other, and where it has neither, some are set aside. Raises UsageError and DataError as training
+    does.
+    """
+    RunFolder.check_out(out)
+    if not 0 < minutes < math.inf:
+        raise UsageError(f"--minutes {minutes:g}: must be above 0")
+    if scratch and weights is not None:
+        raise UsageError("--scratch starts from no weights; leave --weights away")
+    machine = machine or Machine(torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu"))
+    source = open_source(data, seed=seed, **DIVIDED)
+    if "train" not in source.splits:
+        raise UsageError(f"{data}: has no pictures to train on; give class folders, or train/CLASS/*")
+    task = Task(data, source, machine, minutes, seed, out, bad_images, tell)
+    task.say(_described(source))
+    chosen = weights if weights is not None or scratch else _weights_at_hand(task)
+    folder = _from_scratch(task) if chosen is None else _from_weights(task, chosen)
+    return _tested(task, folder)
+
+
+def _described(source: Source) -> str:
+    counts = ", ".join(f"{len(split):,} to {verb}" for verb, name in
+                       (("train on", "train"), ("validate on", "val"), ("test on", "test"))
+                       if (split := source.splits.get(name)))  # fmt: skip
+    size = common_size(source)
+    sides = "of all sizes" if size is None else f"of {size} pixels"
+    return f"data {source.name}: pictures {sides}, {len(source.classes)} classes; {counts}"
+
+
+def _weights_at_hand(task: Task) -> str | None:
+    """Published weights that suit the pictures and the time; None, saying why, where there are none."""
+    size = common_size(task.source)
+    if task.source.channels != 3 or (size is not None and size <= SMALL):
+        task.say("weights: none; published ones are for photographs, and these pictures are small or grey")
+        return None
+    best, *others = TRAINED
+    chosen = best if _passes(task, best) <= PASS[0] else others[-1]
+    try:
+        fetch(chosen)
+    except UsageError as error:
+        task.say(f"weights: none at hand ({error}); trained from scratch")
+        return None
+    task.say(f"weights: {chosen}; one pass of all pictures takes {_passes(task, chosen):.0%} of the time")
+    return chosen
+
+
+def _passes(task: Task, spec: str) -> float:
+    """The share of the time that sending every picture once through these weights' network takes."""
+    about = published.find(spec)
+    rate = pictures_per_second(about.network, about.size, task.machine.device, training=False)
+    return task.pictures / rate / (60 * task.minutes)
+
+
+def _from_weights(task: Task, chosen: str) -> RunFolder:
+    """A probe, and where time is left a fine-tuned network that starts from it: the better one in validation."""
+    name = runs.load(chosen).network.name
+    folder = RunFolder.create(f"{name}-fit", task.out)
+    if published.is_spec(chosen) and not chosen.startswith("hf:") and _passes(task, chosen) > PASS[1]:
+        task.say("recipe finetune: the time is too short for a pass over all pictures, so some are learned from")
+        tuned = start(task.request(weights=chosen, minutes=task.left()), task.machine, str(folder.path / "finetuned"))
+        return _moved_up(tuned, folder)
+    probed, result, checked = probe(task.request(weights=chosen), task.machine, str(folder.path / "probe"))
+    known = "" if checked is None else f"; {checked.top1_error:.2f} % validation error"
+    task.say(f"probe: a logistic regression on {result.length} features, C = {result.strength:g}{known}")
+    if task.left() < LEFT * task.minutes or checked is None:
+        task.say("recipe: the probe; no time is left to fine-tune" if checked is not None else "recipe: the probe")
+        return _moved_up(probed, folder)
+    options = {"weights": str(probed.path), "recipe": "finetune", "assignments": _selection(task)}
+    request = task.request(**options, minutes=task.left())
+    tuned = start(request, task.machine, str(folder.path / "finetuned"))
+    best = runs.load(tuned.path).state["best"]
+    is_better = (best["error"], best["loss"]) < (checked.top1_error, checked.loss)
+    task.say(
+        f"recipe: {'the fine-tuned network' if is_better else 'the probe'}, for it has the lower validation error: "
+        f"{checked.top1_error:.2f} % probed, {best['error']:.2f} % fine-tuned"
+    )
+    return _moved_up(tuned if is_better else probed, folder)
+
+
+def _moved_up(run: RunFolder, folder: RunFolder) -> RunFolder:
+    """Make a run that lies inside `folder` that folder's own."""
+    for path in sorted(run.path.iterdir(), key=lambda path: path.name == RUN):  # a folder with a run.json is a run
+        path.replace(folder.path / path.name)
+    run.path.rmdir()
+    return folder
+
+
+def _from_scratch(task: Task) -> RunFolder:
+    """The largest network that suits the number of pictures and has time to see them often."""
+    size = common_size(task.source)
+    small = size is not None and size <= SMALL
+    side = size if small and size is not None else 0
+    candidates = [one for one in (FOR_SMALL if small else FOR_PHOTOGRAPHS) if one.pictures <= task.pictures]
+    for one in candidates:
+        rate = pictures_per_second(one.network, one.side or side, task.machine.device, training=True)
+        epochs = 60 * task.left() * rate / task.pictures
+        if epochs >= EPOCHS or one is candidates[-1]:
+            break
+    task.say(
+        f"network {one.network} at {one.side or side} pixels: the largest for {task.pictures:,} pictures that the time "
+        f"allows; at {rate:,.0f} pictures/s about {max(1, round(epochs)):,} times each"
+    )
+    given, why = [f"preprocess.size={one.side}"] if one.side else [], ""
+    if task.pictures <= FEW:
+        given, why = [*given, *FOR_FEW], ", with mixed pictures, soft labels and averaged weights for so few"
+    task.say(f"recipe quick: one cycle{why}")
+    given += _selection(task)
+    request = task.request(model=one.network, recipe="quick", assignments=given, minutes=task.left())
+    return start(request, task.machine, task.out, f"{one.network}-fit")
+
+
+def _selection(task: Task) -> list[str]:
+    """The last epoch's weights where there are too few pictures to tell which epoch's are the best."""
+    validating = len(task.source.splits.get("val", ()))
+    if validating >= LEAST_TO_SELECT:
+        return []
+    task.say(f"weights of the last epoch: {validating} pictures are too few to tell which epoch's are the best")
+    return ["select=last"]
+
+
+def pictures_per_second(name: str, side: int, device: torch.device, *, training: bool) -> float:
+    """How fast a network goes at a side in pixels, measured on a few batches; without decoding."""
+    given = {"input_size": side} if "input_size" in axes(name) else {}
+    network = create_model(name, **given).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    pictures = torch.randn(16, network.in_channels, side, side, device=device)
+    pictures = pictures.contiguous(memory_format=torch.channels_last)
+
+    def once() -> None:
+        if training:
+            network.train()(pictures).sum().backward()
+        else:
+            with evaluating(network):
+                network(pictures)
+        if device.type != "cpu":
+            torch.accelerator.synchronize(device)
+
+    once()
+    began = time.perf_counter()
+    once()
+    once()
+    return 2 * len(pictures) / (time.perf_counter() - began)
+
+
+def _tested(task: Task, folder: RunFolder) -> Fitted:
+    """The errors of a run on its test pictures, else on those that it was validated on; all is noted in run.json."""
+    loaded, source = runs.load(folder.path), task.source
+    split = next(name for name in ("test", "val", "train") if name in source.splits)
+    source = check(dataclasses.replace(source, splits={split: source.splits[split]}), bad=task.bad_images)
+    loader = Loader(source.splits[split], loaded.preprocess, batch_size=128, workers=task.machine.workers or 0,
+                    statistics=loaded.statistics)  # fmt: skip
+    device = task.machine.device
+    evaluation = evaluate_network(loaded.network.to(device), loader, loaded.preprocess, device, True,
+                                  statistics=loaded.statistics)  # fmt: skip
+    draw_confusion(evaluation, loaded.classes, folder.path / f"confusion-{split}.png",
+                   f"{loaded.network.name} on {source.name}, {split} split")  # fmt: skip
+    fitted = Fitted(folder.path, evaluation, split, time.monotonic() - task.began, task.said)
+    folder.write_run(folder.read_run() | {"fit": {"minutes": task.minutes, **fitted.to_json()}})
+    return fitted

@@ -1,0 +1,51 @@
+"""How a run is carried out: the device, and the processes that load its pictures."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from ..data import Loader, Source, Statistics
+from ..data.pictures import MemoryPictures
+from ..spec import Recipe
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How a run is carried out, which its result does not depend on (but for the device and `compile`)."""
+
+    device: torch.device
+    workers: int | None = None  # None: where pictures are streamed, or prepared for an accelerator
+    compile: bool = False
+    save_steps: int = 0
+    save_seconds: float = 300.0
+    tensorboard: bool = False
+
+
+def make_loaders(
+    source: Source, recipe: Recipe, statistics: Statistics, machine: Machine
+) -> tuple[Loader, Loader | None]:
+    """Batches to train on, and to validate on where there is a validation split."""
+    train_split, val_split = source.splits["train"], source.splits.get("val")
+    workers = machine.workers
+    if workers is None:
+        streamed = not isinstance(train_split.pictures, MemoryPictures)
+        workers = min(8, os.cpu_count() or 1) if streamed or machine.device.type != "cpu" else 0
+    train_loader = Loader(
+        train_split,
+        recipe.preprocess,
+        batch_size=recipe.batch_size // recipe.accumulate,
+        augment=recipe.augment,
+        shuffle=True,
+        seed=recipe.seed,
+        workers=workers,
+        statistics=statistics,
+        sampling=recipe.sampling,
+        epoch_size=recipe.epoch_size,
+    )
+    if val_split is None or not len(val_split.labels):
+        return train_loader, None
+    val_loader = Loader(val_split, recipe.preprocess, batch_size=256, workers=workers, statistics=statistics)
+    return train_loader, val_loader

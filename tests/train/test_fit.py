@@ -1,0 +1,134 @@
+"""`convnets fit`: what it chooses, from scratch and from weights, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import convnets
+from convnets import runs
+from convnets.cli import run
+from convnets.data import open_source
+from convnets.errors import UsageError
+from convnets.train import fit as fitting
+from convnets.train.budget import within
+from convnets.train.machine import Machine
+from convnets.train.plan import Request, make_plan
+
+Capture = pytest.CaptureFixture[str]
+CPU = Machine(torch.device("cpu"), 0)
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Pictures of several sizes in two classes that are easily told apart, without a test split."""
+    noise = np.random.default_rng(0)
+    for name, low in (("dark", 0), ("light", 150)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(30):
+            pixels = noise.integers(low, low + 100, (70 + index, 90, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / name / f"{index}.png")
+    return tmp_path / "data"
+
+
+def test_a_folder_becomes_a_tested_run(photographs: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "run"
+    assert run(["fit", str(photographs), "--minutes", "0.2", "--scratch", "--out", str(out), "--workers", "0"]) == 0
+    said = capsys.readouterr().out
+    assert "pictures of all sizes, 2 classes; 44 to train on, 4 to validate on, 12 to test on" in said
+    assert "network resnet20 at 64 pixels: the largest for 44 pictures that the time allows" in said
+    assert "weights of the last epoch: 4 pictures are too few" in said and "test error" in said
+    stored = runs.RunFolder.open(out).read_run()
+    assert stored["fit"]["n"] == 12 and len(stored["fit"]["said"]) == 4 and stored["fit"]["seconds"] < 40
+    assert stored["recipe"]["select"] == "last" and stored["recipe"]["augment"]["mixup"] == 0.2
+    assert runs.load(out).state["best"]["epoch"] == stored["recipe"]["epochs"]
+    assert run(["evaluate", str(out), "--json"]) == 0  # on the same pictures, which were in no other part
+    again = json.loads(capsys.readouterr().out)
+    assert (again["split"], again["n"], again["top1_error"]) == ("test", 12, pytest.approx(stored["fit"]["error"]))
+    assert run(["train", "--resume", str(out)]) == 0
+    assert "already finished" in capsys.readouterr().out
+
+
+def test_from_weights_it_probes_and_tunes_and_keeps_the_better(tmp_path: Path, capsys: Capture) -> None:
+    donor, out = tmp_path / "donor", tmp_path / "run"
+    assert run(["train", "resnet20", "--data", "digits", "--epochs", "1", "--out", str(donor)]) == 0
+    capsys.readouterr()
+    line = ["fit", "digits", "--weights", str(donor), "--minutes", "0.4", "--out", str(out), "--json"]
+    assert run(line) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["split"] == "test" and answer["n"] == 359 and answer["error"] < 10
+    last = answer["said"][-1]
+    probed, tuned = (float(text.split(" %")[0].split()[-1]) for text in last.rpartition("error: ")[2].split(", "))
+    kept = "finetuned" if tuned < probed else "probe"
+    assert f"recipe: the {'fine-tuned network' if tuned < probed else 'probe'}" in last
+    other = {"finetuned": "probe", "probe": "finetuned"}[kept]
+    assert (out / other / "run.json").is_file() and not (out / kept).exists()
+    assert runs.load(out).network.name == "resnet20" and (out / "confusion-test.png").is_file()
+
+
+@pytest.mark.parametrize(("rate", "name"), [(1000.0, "resnet50"), (0.5, "resnet18")])
+def test_weights_are_those_that_the_time_allows(
+    rate: float, name: str, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "pictures_per_second", lambda *_, **__: rate)
+    monkeypatch.setattr(fitting, "fetch", lambda spec: None)
+    task = task_of(photographs, minutes=5)
+    assert fitting._weights_at_hand(task) == f"torchvision:{name}" and task.said[0].startswith("weights: torchvision:")
+
+
+def test_weights_that_cannot_be_had_are_done_without(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(spec: str) -> None:
+        raise UsageError(f"{spec}: cannot be downloaded")
+
+    monkeypatch.setattr(fitting, "pictures_per_second", lambda *_, **__: 1000.0)
+    monkeypatch.setattr(fitting, "fetch", nothing)
+    task = task_of(photographs)
+    assert fitting._weights_at_hand(task) is None
+    assert task.said == ["weights: none at hand (torchvision:resnet50: cannot be downloaded); trained from scratch"]
+    small = task_of("digits")
+    assert fitting._weights_at_hand(small) is None and "small or grey" in small.said[0]
+
+
+def task_of(data: str | Path, minutes: float = 5.0) -> fitting.Task:
+    source = open_source(str(data), seed=0, **fitting.DIVIDED)
+    return fitting.Task(str(data), source, CPU, minutes, 0, None, "error", lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere"], "nowhere: does not exist"),
+        (["digits", "--minutes", "0"], "--minutes 0: must be above 0"),
+        (["digits", "--minutes", "nan"], "must be above 0"),
+        (["digits", "--scratch", "--weights", "x.pth"], "--scratch starts from no weights"),
+        (["digits", "--minutes", "0.0001", "--scratch"], "there is no time to learn"),
+    ],
+)
+def test_mistakes_are_one_line(words: list[str], message: str, tmp_path: Path, capsys: Capture) -> None:
+    assert run(["fit", *words, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_in_python(photographs: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    fitted = convnets.fit(str(photographs), minutes=0.1, scratch=True, out=str(tmp_path / "run"), tell=said.append)
+    assert said == fitted.said and fitted.evaluation.n == 12
+    assert convnets.Predictor(fitted.path)(photographs / "dark" / "0.png").classes[0] in ("dark", "light")
+
+
+def test_minutes_become_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer ones more of them, and the schedule goes along; with too little time epochs show fewer pictures."""
+    plan = make_plan(Request("resnet20", "digits", "finetune", minutes=1))
+    costs = {"seconds_per_step": 0.5, "seconds_between": 5.0, "steps_per_epoch": 20}
+    monkeypatch.setattr("convnets.train.budget.forecast", lambda *_: costs)
+    ten = within(plan, CPU, 10)
+    assert ten.recipe.epochs == int(0.94 * 600 / 15) and "37 epochs of 1,280 pictures in 0:15 each" in ten.said[-1]
+    assert ten.recipe.warmup.epochs == pytest.approx(plan.recipe.warmup.epochs * 37 / plan.recipe.epochs, rel=1e-4)
+    short = within(plan, CPU, 0.6)
+    assert (short.recipe.epochs, short.recipe.epoch_size) == (4, 6 * 64) and short.recipe.warmup.epochs <= 1
