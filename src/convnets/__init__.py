@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .evaluate.predictor import Prediction, Predictor
-    from .models import create_model, describe, diff, list_models, with_auxiliary
+    from .models import describe, diff, list_models, with_auxiliary
+    from .runs.create import create_model
     from .train.fit import fit
 
     load = Predictor
@@ -26,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HOME = {
-    "create_model": ("models", "create_model"),
+    "create_model": ("runs.create", "create_model"),
     "list_models": ("models", "list_models"),
     "describe": ("models", "describe"),
     "diff": ("models", "diff"),

@@ -39,6 +39,7 @@ class Network(nn.Sequential):
         super().__init__(OrderedDict(rows))
         self.name = ""
         self.overrides: dict[str, Any] = {}
+        self.trained: Any = None  # what its weights mean (runs.Loaded), where it was created with trained ones
         self.input_size = input_size
         self.head = head
         self.initialise = initialise

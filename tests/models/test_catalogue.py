@@ -106,7 +106,7 @@ def test_an_axis_changes_what_it_says() -> None:
         ("alexnet", {"dropout": 1.5}, "dropout=1.5 is not a number from 0 to 1"),
         ("sd_resnet110", {"survival": -0.5}, "survival=-0.5 is not a number from 0 to 1"),
         ("inception_resnet_v2", {"scale": "nan"}, "scale='nan' is not a number"),
-        ("resnet50", {"pretrained": True}, "no pretrained weights"),
+        ("resnet50", {"pretrained": True}, "resnet50: nobody has published weights"),
         ("vgg16", {"input_size": 31}, "input_size=31 is too small for row pool5; the minimum is 32"),
     ],
 )

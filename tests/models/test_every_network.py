@@ -149,7 +149,7 @@ def test_every_value_of_an_axis_makes_a_network(name: str, axis: str) -> None:
     values: list[Any] = [not default]
     if isinstance(default, str):
         with torch.device("meta"), pytest.raises(UsageError) as caught:
-            create_model(name, num_classes=None, in_channels=None, **{axis: "?"})
+            models.create_model(name, num_classes=None, in_channels=None, **{axis: "?"})
         said = re.search(rf"{axis}='\?' is unknown; valid values: (.*)", str(caught.value))
         assert said, str(caught.value)
         values = [value for value in said[1].split(", ") if value != default]

@@ -172,7 +172,8 @@ def test_gates(name: str) -> None:
     network = created(name)
     count = sum(parameter.numel() for key, parameter in network.named_parameters() if ".gate." in key)
     assert count == 98784
-    for axes, bias in (({}, -6.0), ({"gate_bias": 0}, 0.0)):
+    cases: list[tuple[dict[str, Any], float]] = [({}, -6.0), ({"gate_bias": 0}, 0.0)]
+    for axes, bias in cases:
         gates = [part for key, part in create_model(name, **axes).named_modules() if key.endswith(".gate")]
         assert len(gates) == 54
         for gate in gates:

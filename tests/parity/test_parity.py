@@ -85,7 +85,7 @@ PEERS = [
 ]
 # The exceptions: what Keras flattens, and the side of ours for it.
 FLATTENED: dict[str, dict[str, Map]] = {name: {"fc1": (512, 2, 2)} for name in ("VGG16", "VGG19")}
-OPTIONS: dict[str, dict[str, int]] = {name: {"input_size": SMALL[0]} for name in ("VGG16", "VGG19")}
+OPTIONS: dict[str, dict[str, Any]] = {name: {"input_size": SMALL[0]} for name in ("VGG16", "VGG19")}
 
 
 def prepared(peer: Peer) -> tuple[Any, Any, list[tuple[Layer, Layer]], Tensor]:

@@ -13,7 +13,6 @@ from PIL import Image
 import convnets
 from convnets import runs
 from convnets.cli import run
-from convnets.data import open_source
 from convnets.errors import UsageError
 from convnets.train import fit as fitting
 from convnets.train.budget import within
@@ -95,8 +94,8 @@ def test_weights_that_cannot_be_had_are_done_without(photographs: Path, monkeypa
 
 
 def task_of(data: str | Path, minutes: float = 5.0) -> fitting.Task:
-    source = open_source(str(data), seed=0, **fitting.DIVIDED)
-    return fitting.Task(str(data), source, CPU, minutes, 0, None, "error", lambda line: None)
+    division = fitting._division(str(data), seed=0)
+    return fitting.Task(str(data), division, CPU, minutes, None, "error", lambda line: None)
 
 
 @pytest.mark.parametrize(

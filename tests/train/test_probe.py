@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from convnets import Predictor, create_model, runs
 from convnets.cli import run
 from convnets.errors import UsageError
+from convnets.evaluate import features
 from convnets.train import probe as probing
 from convnets.train.plan import Request
 from convnets.train.run import Machine
@@ -103,13 +104,13 @@ def test_features_are_computed_once(
     first = probing.compare_rows(request, CPU, ["stage1", "stage3"])
     assert [one.length for one in first] == [16, 64] and len(list(cache.glob("*-stage?.safetensors"))) == 4
     calls: list[object] = []
-    compute = probing.compute
+    compute = features.compute
 
     def counted(*arguments: Any) -> dict[str, torch.Tensor]:
         calls.append(arguments[-1])
         return compute(*arguments)
 
-    monkeypatch.setattr(probing, "compute", counted)
+    monkeypatch.setattr(features, "compute", counted)
     assert probing.compare_rows(request, CPU, ["stage1", "stage3"]) == first and calls == []
     probing.compare_rows(request, CPU, ["stage1", "stage2"])
     assert calls == [["stage2"], ["stage2"]]  # only what is new, of either split

@@ -104,7 +104,7 @@ def test_a_file_that_changed_in_the_cache_is_refused(
     publish(tmp_path, server, monkeypatch)
     path, _ = fetched("torchvision:resnet50")
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(CheckpointError, match=r"has the SHA-256 .*delete it"):
+    with pytest.raises(CheckpointError, match=r"has the sha256 .*delete "):
         runs.load("torchvision:resnet50")
 
 
@@ -188,3 +188,30 @@ def test_list(capsys: Capture) -> None:
     assert run(["weights", "list", "resnet20"]) == 2
     assert run(["predict", "--weights", "torchvision:resnet5", "x.png"]) == 2
     assert "did you mean torchvision:resnet50" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_fit_starts_from_published_weights(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """From the name in fit's own list to a tested run: downloaded, probed, fine-tuned. Under another hash: refused."""
+    monkeypatch.setenv("CONVNETS_CACHE", str(tmp_path / "cache"))
+    noise = np.random.default_rng(0)
+    for name, low in (("dark", 0), ("light", 150)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(15):
+            pixels = noise.integers(low, low + 100, (230, 240 + index, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / name / f"{index}.png")
+    publish(tmp_path, server, monkeypatch)
+    monkeypatch.setattr("convnets.train.fit.TRAINED", ("torchvision:resnet50",))
+    line = ["fit", str(tmp_path / "data"), "--minutes", "1", "--workers", "0"]
+    assert run([*line, "--out", str(tmp_path / "run"), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["n"] == 6 and answer["said"][1].startswith("weights: torchvision:resnet50; one pass of all pictures")
+    assert answer["said"][2].startswith("probe: a logistic regression on 2048 features")
+    assert runs.load(tmp_path / "run").network.name == "resnet50_v15"
+    for path in (tmp_path / "hub" / "checkpoints").glob("*.pth"):
+        path.unlink()
+    publish(tmp_path, server, monkeypatch, digest="11ad3fa6")
+    assert run([*line, "--out", str(tmp_path / "other")]) == 3
+    assert "is refused" in capsys.readouterr().err and not (tmp_path / "other").exists()

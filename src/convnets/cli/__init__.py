@@ -25,6 +25,7 @@ VERBS = {
     "lr-find": "Learning rates that a network bears, by a range test.",
     "evaluate": "Test errors of a trained network.",
     "predict": "Classify pictures.",
+    "neighbours": "Training pictures most like a picture.",
     "export": "A trained network for other libraries.",
     "weights": "Weights that others published.",
     "demo": "Train, evaluate and predict on built-in data.",

@@ -95,7 +95,7 @@ def weights_options(function: F) -> F:
     """Adds --model and --weights, which together stand for RUN, and --allow-nonfinite."""
     nonfinite = "Take weights with NaN or infinity."
     function = click.option("--allow-nonfinite", is_flag=True, help=nonfinite)(function)
-    files = "Weights instead of a RUN: a file (.safetensors, .pth, .npz), or torchvision:resnet50, timm:..., hf:..."
+    files = "Weights instead of a RUN: a file (.safetensors, .pth, .h5 ...) or torchvision:, timm:, keras:, hf: names."
     function = click.option("--weights", metavar="FILE", help=files)(function)
     return click.option("--model", metavar="NAME", help="Network that the --weights belong to.")(function)
 

@@ -9,7 +9,10 @@ import click
 from ..errors import UsageError
 from .common import load_run, weights_options
 
-FORMS = {"safetensors": "network.safetensors", "torchvision": "torchvision.pth", "timm": "timm.safetensors", "hf": "hf"}
+FORMS = {
+    "safetensors": "network.safetensors", "torchvision": "torchvision.pth", "timm": "timm.safetensors",
+    "keras": "keras.weights.h5", "hf": "hf",
+}  # fmt: skip
 
 
 @click.command(short_help="A trained network for other libraries.")
@@ -22,7 +25,7 @@ def command(
     run: str | None, model: str | None, weights: str | None, allow_nonfinite: bool, form: str, out: str | None,
     licence: str,
 ) -> None:  # fmt: skip
-    """Write RUN's weights under the names that torchvision or timm has for them, or as a folder for the hub.
+    """Write RUN's weights under the names that torchvision, timm or Keras has for them, or as a folder for the hub.
 
     `timm.create_model("local-dir:PATH")` loads such a folder. All of them are read back by --weights.
     """

@@ -59,9 +59,9 @@ class Predictor:
     """Classifies pictures with a trained network, prepared exactly as the network was tested.
 
     `run_or_network` is a run folder, a checkpoint file, what `runs.load` returned, or a network, whose `classes` are
-    then numbered unless given. `preprocess` overrides the stored one; a network alone takes its catalogue's input size
-    and ImageNet's channel statistics. `device="auto"` takes an accelerator if there is one; a network stays where it
-    is. Raises UsageError, or CheckpointError for a damaged checkpoint.
+    then numbered unless given. `preprocess` overrides the stored one; a network without trained weights takes its
+    catalogue's input size and ImageNet's channel statistics. `device="auto"` takes an accelerator if there is one; a
+    network stays where it is. Raises UsageError, or CheckpointError for a damaged checkpoint.
     """
 
     def __init__(
@@ -76,21 +76,24 @@ class Predictor:
         if batch_size < 1:
             raise UsageError(f"batch_size {batch_size}: must be at least 1")
         self.batch_size = batch_size
+        is_network = isinstance(run_or_network, Network)
         if isinstance(run_or_network, Network):
-            network = run_or_network
-            names: Sequence[str] = [str(index) for index in range(network.num_classes)]
-            stored, statistics = None, NO_STATISTICS
+            network, loaded = run_or_network, run_or_network.trained
         else:
             loaded = run_or_network if isinstance(run_or_network, runs.Loaded) else runs.load(run_or_network)
-            network, names, stored = loaded.network, loaded.classes, loaded.preprocess
-            statistics = loaded.statistics
+            network = loaded.network
+        names: Sequence[str] = [str(index) for index in range(network.num_classes)]
+        stored, statistics = None, NO_STATISTICS
+        if loaded is not None:
+            stored, statistics = loaded.preprocess, loaded.statistics
+            names = loaded.classes if len(loaded.classes) == network.num_classes else names
         self.preprocess = preprocess or stored or _catalogue_preprocess(network)
         self.statistics = statistics
         readable = class_names()  # ImageNet's classes are stored by their WordNet ids
         self.classes = tuple(readable.get(name, name) for name in (names if classes is None else classes))
         if len(self.classes) != network.num_classes:
             raise UsageError(f"{len(self.classes)} class names for a network of {network.num_classes} classes")
-        self.device = _device(device, network, stays=stored is None)
+        self.device = _device(device, network, stays=is_network)
         self.network = network.to(self.device)
 
     @overload
@@ -123,16 +126,27 @@ class Predictor:
             for picture, array in zip(chunk, prepared, strict=True):
                 yield picture, array if isinstance(array, DataError) else next(answers)
 
+    def pixels(self, picture: Picture) -> np.ndarray:
+        """The picture as uint8 (H, W, C). Raises DataError where it cannot be read."""
+        return _pixels(picture, self.preprocess.channels)
+
+    def prepared(self, pictures: Sequence[Picture]) -> torch.Tensor:
+        """The pictures resized and cut as the network sees them (N, C, H, W), not yet normalised. Raises DataError."""
+        return self._stacked([prepare(self.pixels(one), self.preprocess, self.statistics) for one in pictures])
+
     def _prepare(self, picture: Picture) -> np.ndarray | DataError:
         try:
-            return prepare(_pixels(picture, self.preprocess.channels), self.preprocess, self.statistics)
+            return prepare(self.pixels(picture), self.preprocess, self.statistics)
         except DataError as error:
             return error
+
+    def _stacked(self, arrays: list[np.ndarray]) -> torch.Tensor:
+        return torch.from_numpy(stacked(arrays, self.preprocess, self.statistics)).permute(0, 3, 1, 2).to(self.device)
 
     def _classify(self, arrays: list[np.ndarray]) -> list[Prediction]:
         if not arrays:
             return []
-        images = torch.from_numpy(stacked(arrays, self.preprocess, self.statistics)).permute(0, 3, 1, 2).to(self.device)
+        images = self._stacked(arrays)
         with evaluating(self.network):
             logits = self.network(normalise(images, self.preprocess, self.statistics)).cpu().double()
         check_finite(logits)

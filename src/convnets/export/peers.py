@@ -19,6 +19,7 @@ from ..network import Network
 from ..papers import weights as catalogue
 from ..runs import Loaded
 from ..weights.match import IGNORED, Layer, layers, paired
+from .keras_file import write_keras
 
 WITH_AUXILIARY = ("googlenet", "inception_v3")  # which torchvision makes with classifiers for training
 
@@ -46,12 +47,16 @@ def under_their_names(network: Network, library: str) -> dict[str, Tensor]:
 
 
 def save_file(loaded: Loaded, path: Path, form: str) -> None:
-    """The weights alone in one file: under our own names, or torchvision's or timm's. Raises UsageError."""
-    state = dict(loaded.network.state_dict()) if form == "safetensors" else under_their_names(loaded.network, form)
+    """The weights alone in one file: under our own names, or torchvision's, timm's or Keras's. Raises UsageError."""
+    network = loaded.network
+    theirs = "" if form == "safetensors" else their_name(network, form)
+    state = network.state_dict() if form in ("safetensors", "keras") else under_their_names(network, form)
     plain = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix in (".pth", ".pt"):
+        if form == "keras":
+            write_keras(network, theirs, path)
+        elif path.suffix in (".pth", ".pt"):
             torch.save(plain, path)
         else:
             safetensors.torch.save_file(plain, path, {"format": "pt"})

@@ -33,7 +33,7 @@ def create_model(
     Raises UsageError for an unknown name, axis or value, listing the valid ones.
     """
     if values.pop("pretrained", False):
-        raise UsageError(f"{name}: there are no pretrained weights to load; train it, or load your own weights by file")
+        raise UsageError(f"{name}: weights come with convnets.create_model, or convnets.runs.load")
     entry, defaults = papers.find(name), axes(name)
     values = {"num_classes": num_classes, "in_channels": values.pop("in_chans", in_channels), **values}
     values = {axis: value for axis, value in values.items() if value is not None}

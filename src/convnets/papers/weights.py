@@ -15,8 +15,12 @@ from importlib import resources
 from ..errors import UsageError
 from ..spec import Preprocess
 
-LIBRARIES = ("torchvision", "timm", "hf")
-COLOURS = {"imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), "half": ((0.5,) * 3, (0.5,) * 3)}
+LIBRARIES = ("torchvision", "timm", "keras", "hf")
+COLOURS = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "half": ((0.5,) * 3, (0.5,) * 3),
+    "caffe": ((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255,) * 3),  # from 0..255, for weights that see BGR
+}
 UNTRAINED = {  # timm's networks of which it publishes no weights
     "resnetv2_152": "preact_resnet152_timm", "seresnet101": "se_resnet101_v15", "seresnet152": "se_resnet152_v15",
 }  # fmt: skip
@@ -25,7 +29,8 @@ INTERPOLATIONS = {"bilinear": "bilinear", "bicubic": "bicubic"}
 
 @dataclass(frozen=True)
 class Published:
-    """One set of weights. `file` is an address, or `hf:OWNER/NAME`; accuracies in percent, None where nobody says."""
+    """One set of weights. `file` is an address, or `hf:OWNER/NAME`. `md5` is the file's, where its name has no hash
+    (Keras). Accuracies in percent, None where nobody says."""
 
     library: str
     name: str
@@ -39,6 +44,7 @@ class Published:
     interpolation: str
     colours: str
     licence: str
+    md5: str
 
     @property
     def spec(self) -> str:

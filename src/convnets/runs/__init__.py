@@ -156,6 +156,9 @@ def _from_plain(
     names, preprocess = tuple(map(str, range(classes))), default_preprocess((channels, *papers.find(name).input[1:]))
     if origin is not None:
         names, preprocess = origin.classes or names, origin.preprocess
+        if origin.bgr:  # ours sees red, green and blue: the same function of the same picture
+            first = next(parameter for parameter in network.parameters() if parameter.dim() == 4)
+            first.data = first.data.flip(1)
     return Loaded(network.eval(), names, preprocess, {}, path, named=origin is not None and bool(origin.classes))
 
 

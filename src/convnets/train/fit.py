@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ import torch
 
 from .. import runs
 from ..data import Loader, Source, check, open_source
-from ..errors import UsageError
+from ..errors import DivergedError, UsageError
 from ..evaluate import Evaluation, evaluate_network, evaluating
 from ..evaluate.pictures import draw_confusion
 from ..models import axes, create_model
@@ -28,7 +29,7 @@ from ..weights import fetch
 from .choose import common_size
 from .machine import Machine
 from .plan import Request
-from .probe import probe
+from .probe import can_be_probed, probe
 from .run import start
 
 
@@ -43,12 +44,14 @@ class Candidate(NamedTuple):
 # From the largest down. A small network does better on few pictures, and sees each of them more often in the time.
 FOR_PHOTOGRAPHS = Candidate("resnet50", 224, 50_000), Candidate("resnet18", 128, 5_000), Candidate("resnet20", 64, 0)
 FOR_SMALL = Candidate("wrn_28_10", 0, 20_000), Candidate("resnet56", 0, 5_000), Candidate("resnet20", 0, 0)
+FORWARD = 2.5  # times as many pictures a second in testing as in training, at least
 EPOCHS = 12  # a network is not taken where the time is too short to show it all pictures so often
 TRAINED = ("torchvision:resnet50", "torchvision:resnet18")  # weights for photographs, the better ones first
-PASS = 0.2, 0.5  # share of the time that one pass may take for the first of them, and for any
+SHORT_PASS, LONGEST_PASS = 0.2, 0.5  # shares of the time that a pass of all pictures may take: to choose, and at all
 LEFT = 0.25  # share of the time that has to be left after a probe, so that fine-tuning is worth a try
 # Pictures that are set aside: some to validate on, and where the data has no others, some for the test.
 DIVIDED: dict[str, Any] = {"val_is_test": True, "test_fraction": 0.2}
+VAL_FRACTION, MOST_TO_VALIDATE = 0.1, 2_000
 FEW = 2_000  # pictures, up to which a network sees each so often that it has to be kept from learning them by heart
 FOR_FEW = ("augment.mixup=0.2", "label_smoothing=0.1", "ema=0.99", "optimizer.lr=0.05")
 LEAST_TO_SELECT = 200  # validation pictures; of fewer, chance decides which epoch is best
@@ -77,15 +80,20 @@ class Task:
     """What is asked for, what was said so far, and the time that is left."""
 
     data: str
-    source: Source
+    division: dict[str, Any]
     machine: Machine
     minutes: float
-    seed: int
     out: str | None
     bad_images: str
     tell: Callable[[str], object]
     began: float = field(default_factory=time.monotonic)
+    reserved: float = 0.0  # minutes for the test at the end
     said: list[str] = field(default_factory=list)
+
+    @cached_property
+    def source(self) -> Source:
+        """The data, divided."""
+        return open_source(self.data, **self.division)
 
     def say(self, line: str) -> None:
         """Tell what was chosen, and keep it for the run."""
@@ -97,14 +105,23 @@ class Task:
         """How many there are to train on."""
         return len(self.source.splits["train"])
 
+    @property
+    def split(self) -> str:
+        """The split of the final test."""
+        return next(name for name in ("test", "val", "train") if name in self.source.splits)
+
+    def reserve(self, rate: float) -> None:
+        """Keep the time that the test takes at `rate` pictures a second."""
+        self.reserved = len(self.source.splits[self.split]) / rate / 60
+
     def left(self) -> float:
-        """Minutes; hardly any where the time is over."""
-        return max(1e-3, self.minutes - (time.monotonic() - self.began) / 60)
+        """Minutes before the test; hardly any where the time is over."""
+        return max(1e-3, self.minutes - self.reserved - (time.monotonic() - self.began) / 60)
 
     def request(self, **options: Any) -> Request:
         """The options of a training command on this data."""
-        given = [*(f"{key}={value}" for key, value in DIVIDED.items()), *options.pop("assignments", ())]
-        return Request(data=self.data, seed=self.seed, bad_images=self.bad_images, assignments=given, **options)
+        given = [*(f"{key}={value}" for key, value in self.division.items()), *options.pop("assignments", ())]
+        return Request(data=self.data, bad_images=self.bad_images, assignments=given, **options)
 
 
 def fit(
@@ -132,14 +149,20 @@ def fit(
     if scratch and weights is not None:
         raise UsageError("--scratch starts from no weights; leave --weights away")
     machine = machine or Machine(torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu"))
-    source = open_source(data, seed=seed, **DIVIDED)
-    if "train" not in source.splits:
-        raise UsageError(f"{data}: has no pictures to train on; give class folders, or train/CLASS/*")
-    task = Task(data, source, machine, minutes, seed, out, bad_images, tell)
-    task.say(_described(source))
+    task = Task(data, _division(data, seed), machine, minutes, out, bad_images, tell)
+    task.say(_described(task.source))
     chosen = weights if weights is not None or scratch else _weights_at_hand(task)
     folder = _from_scratch(task) if chosen is None else _from_weights(task, chosen)
     return _tested(task, folder)
+
+
+def _division(data: str, seed: int) -> dict[str, Any]:
+    """How the pictures are divided; of many, a smaller share validates. Raises UsageError where there are none."""
+    splits = open_source(data, val_fraction=0, seed=seed, **DIVIDED).splits
+    if "train" not in splits:
+        raise UsageError(f"{data}: has no pictures to train on; give class folders, or train/CLASS/*")
+    fraction = round(min(VAL_FRACTION, MOST_TO_VALIDATE / len(splits["train"])), 4)
+    return {**DIVIDED, "val_fraction": fraction, "seed": seed}
 
 
 def _described(source: Source) -> str:
@@ -157,41 +180,48 @@ def _weights_at_hand(task: Task) -> str | None:
     if task.source.channels != 3 or (size is not None and size <= SMALL):
         task.say("weights: none; published ones are for photographs, and these pictures are small or grey")
         return None
-    best, *others = TRAINED
-    chosen = best if _passes(task, best) <= PASS[0] else others[-1]
+    for chosen in TRAINED:
+        about = published.find(chosen)
+        rate = pictures_per_second(about.network, about.size, task.machine.device, training=False)
+        if _passes(task, rate) <= SHORT_PASS:
+            break
     try:
         fetch(chosen)
     except UsageError as error:
         task.say(f"weights: none at hand ({error}); trained from scratch")
         return None
-    task.say(f"weights: {chosen}; one pass of all pictures takes {_passes(task, chosen):.0%} of the time")
+    task.say(f"weights: {chosen}; one pass of all pictures takes {_passes(task, rate):.0%} of the time")
     return chosen
 
 
-def _passes(task: Task, spec: str) -> float:
-    """The share of the time that sending every picture once through these weights' network takes."""
-    about = published.find(spec)
-    rate = pictures_per_second(about.network, about.size, task.machine.device, training=False)
+def _passes(task: Task, rate: float) -> float:
+    """The share of the time that a network takes which sees so many pictures a second to see all of them once."""
     return task.pictures / rate / (60 * task.minutes)
 
 
 def _from_weights(task: Task, chosen: str) -> RunFolder:
     """A probe, and where time is left a fine-tuned network that starts from it: the better one in validation."""
-    name = runs.load(chosen).network.name
-    folder = RunFolder.create(f"{name}-fit", task.out)
-    if published.is_spec(chosen) and not chosen.startswith("hf:") and _passes(task, chosen) > PASS[1]:
-        task.say("recipe finetune: the time is too short for a pass over all pictures, so some are learned from")
-        tuned = start(task.request(weights=chosen, minutes=task.left()), task.machine, str(folder.path / "finetuned"))
-        return _moved_up(tuned, folder)
+    loaded = runs.load(chosen)
+    network = loaded.network
+    rate = pictures_per_second(network.name, loaded.preprocess.size, task.machine.device, training=False)
+    task.reserve(rate)
+    folder = RunFolder.create(f"{network.name}-fit", task.out)
+    too_long = _passes(task, rate) > LONGEST_PASS
+    if too_long or not can_be_probed(network):
+        why = "a pass over all pictures takes too long" if too_long else "its classifier is no logistic regression"
+        task.say(f"recipe finetune, without a probe: {why}")
+        return _moved_up(_tuned(task, chosen, folder), folder)
     probed, result, checked = probe(task.request(weights=chosen), task.machine, str(folder.path / "probe"))
     known = "" if checked is None else f"; {checked.top1_error:.2f} % validation error"
     task.say(f"probe: a logistic regression on {result.length} features, C = {result.strength:g}{known}")
-    if task.left() < LEFT * task.minutes or checked is None:
-        task.say("recipe: the probe; no time is left to fine-tune" if checked is not None else "recipe: the probe")
+    if checked is None or task.left() < LEFT * task.minutes:
+        task.say(f"recipe: the probe; {'no time is left' if checked else 'nothing validates'} to fine-tune")
         return _moved_up(probed, folder)
-    options = {"weights": str(probed.path), "recipe": "finetune", "assignments": _selection(task)}
-    request = task.request(**options, minutes=task.left())
-    tuned = start(request, task.machine, str(folder.path / "finetuned"))
+    try:
+        tuned = _tuned(task, str(probed.path), folder)
+    except DivergedError as error:
+        task.say(f"recipe: the probe; fine-tuning failed ({error})")
+        return _moved_up(probed, folder)
     best = runs.load(tuned.path).state["best"]
     is_better = (best["error"], best["loss"]) < (checked.top1_error, checked.loss)
     task.say(
@@ -199,6 +229,12 @@ def _from_weights(task: Task, chosen: str) -> RunFolder:
         f"{checked.top1_error:.2f} % probed, {best['error']:.2f} % fine-tuned"
     )
     return _moved_up(tuned if is_better else probed, folder)
+
+
+def _tuned(task: Task, chosen: str, folder: RunFolder) -> RunFolder:
+    given = _selection(task)
+    request = task.request(weights=chosen, recipe="finetune", assignments=given, minutes=task.left())
+    return start(request, task.machine, str(folder.path / "finetuned"))
 
 
 def _moved_up(run: RunFolder, folder: RunFolder) -> RunFolder:
@@ -220,6 +256,7 @@ def _from_scratch(task: Task) -> RunFolder:
         epochs = 60 * task.left() * rate / task.pictures
         if epochs >= EPOCHS or one is candidates[-1]:
             break
+    task.reserve(FORWARD * rate)
     task.say(
         f"network {one.network} at {one.side or side} pixels: the largest for {task.pictures:,} pictures that the time "
         f"allows; at {rate:,.0f} pictures/s about {max(1, round(epochs)):,} times each"
@@ -267,8 +304,7 @@ def pictures_per_second(name: str, side: int, device: torch.device, *, training:
 
 def _tested(task: Task, folder: RunFolder) -> Fitted:
     """The errors of a run on its test pictures, else on those that it was validated on; all is noted in run.json."""
-    loaded, source = runs.load(folder.path), task.source
-    split = next(name for name in ("test", "val", "train") if name in source.splits)
+    loaded, source, split = runs.load(folder.path), task.source, task.split
     source = check(dataclasses.replace(source, splits={split: source.splits[split]}), bad=task.bad_images)
     loader = Loader(source.splits[split], loaded.preprocess, batch_size=128, workers=task.machine.workers or 0,
                     statistics=loaded.statistics)  # fmt: skip

@@ -1,32 +1,24 @@
 """A linear classifier on what a trained network sees: one pass over the data, then a logistic regression.
 
-The pass is remembered on disk, under a name made of the weights, the preprocessing and the pictures, so that another
-probe of the same takes no time. The result is a run like any other.
+The result is a run like any other.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from tqdm import tqdm
+from torch import nn
 
-from .. import spec
-from ..data import Loader, Split, normalise
-from ..data.pictures import StoredPictures
-from ..errors import CheckpointError, UsageError
-from ..evaluate import Evaluation, evaluate_network, evaluating
+from ..data import Loader
+from ..errors import UsageError
+from ..evaluate import Evaluation, evaluate_network
+from ..evaluate.features import FEATURES, Eye, remembered
 from ..network import Network
-from ..runs import RunFolder, checkpoint
+from ..runs import RunFolder
 from ..runs.folder import BEST
 from .machine import Machine
 from .plan import Plan, Request, make_plan
@@ -34,8 +26,6 @@ from .run import describe_run
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 3))  # scikit-learn's C: the inverse of the weight decay
 FOLDS, MOST_IN_FOLDS = 5, 5000  # pictures that the strength is chosen on, at most
-BATCH = 32
-FEATURES = ""  # the row whose output the classifier sees
 
 
 @dataclass(frozen=True)
@@ -98,13 +88,14 @@ def _plan(request: Request) -> Plan:
 
 def _probed(plan: Plan, network: Network, machine: Machine, rows: Sequence[str]) -> dict[str, tuple[Probed, Linear]]:
     """For each row the classifier on its features, and how good it is."""
-    train = plan.source.splits["train"]
-    features = remembered(plan, network, machine, "train", rows)
-    held_out = remembered(plan, network, machine, "val", rows) if "val" in plan.source.splits else {}
+    train, val = plan.source.splits["train"], plan.source.splits.get("val")
+    eye = Eye(network, plan.recipe.preprocess, plan.statistics, machine.device, machine.workers or 0)
+    features = remembered(eye, train, rows)
+    held_out = remembered(eye, val, rows) if val is not None else {}
     found = {}
     for row in rows:
         linear, strength, score = fit(features[row], train.labels, len(plan.source.classes), plan.recipe.seed)
-        validation = linear.accuracy(held_out[row], plan.source.splits["val"].labels) if held_out else None
+        validation = linear.accuracy(held_out[row], val.labels) if val is not None else None
         found[row] = Probed(row, features[row].shape[1], strength, score, validation), linear
     return found
 
@@ -155,85 +146,15 @@ def _unscaled(model: Any, mean: np.ndarray, deviation: np.ndarray, classes: int)
 def _put_in(network: Network, linear: Linear) -> None:
     """The regression as the network's classifier. Raises UsageError where something stands behind it."""
     classifier = network.get_classifier()
-    rows = list(network.modules())
-    behind = rows[next(place for place, module in enumerate(rows) if module is classifier) + 1 :]
-    if any(isinstance(module, nn.ReLU) for module in behind) or classifier.bias is None:
+    if not can_be_probed(network) or classifier.bias is None:
         raise UsageError(f"{network.name}: what follows its classifier is no logistic regression; fine-tune it instead")
     with torch.no_grad():
         classifier.weight.copy_(torch.from_numpy(linear.weight).reshape(classifier.weight.shape))
         classifier.bias.copy_(torch.from_numpy(linear.bias))
 
 
-def remembered(
-    plan: Plan, network: Network, machine: Machine, split: str, rows: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Features (N, D) of the split by row, from the cache where they were computed before."""
-    folder = cache_folder()
-    key = _key(plan, network, split)
-    found: dict[str, np.ndarray] = {}
-    for row in rows:
-        path = folder / f"{key}-{row or 'features'}.safetensors"
-        if path.is_file():
-            try:
-                found[row] = checkpoint.load(path)[0]["features"].numpy()
-            except CheckpointError:
-                path.unlink()
-    missing = [row for row in rows if row not in found]
-    if missing:
-        computed = compute(network, plan.source.splits[split], plan, machine, missing)
-        folder.mkdir(parents=True, exist_ok=True)
-        for row, tensor in computed.items():
-            checkpoint.save(folder / f"{key}-{row or 'features'}.safetensors", {"features": tensor}, {})
-            found[row] = tensor.numpy()
-    return found
-
-
-def compute(
-    network: Network, split: Split, plan: Plan, machine: Machine, rows: Sequence[str]
-) -> dict[str, Tensor]:
-    """One pass over the split: what the classifier sees (row ""), or the means over the maps of rows."""
-    preprocess, statistics = plan.recipe.preprocess, plan.statistics
-    loader = Loader(split, preprocess, batch_size=BATCH, workers=machine.workers or 0, statistics=statistics)
-    parts: dict[str, list[Tensor]] = {row: [] for row in rows}
-    shown = sys.stderr.isatty()
-    with evaluating(network):
-        for batch in tqdm(loader.epoch(0), "features", len(loader), leave=False, disable=not shown, unit="batch"):
-            images = normalise(batch.images.to(machine.device), preprocess, statistics)
-            if FEATURES in rows:
-                seen = network.forward_head(network.forward_features(images), pre_logits=True)
-                parts[FEATURES].append(seen.float().cpu())
-            if named := [row for row in rows if row != FEATURES]:
-                for row, output in network.taps(images, named).items():
-                    parts[row].append((output.mean((2, 3)) if output.dim() == 4 else output).float().cpu())
-    return {row: torch.cat(tensors) for row, tensors in parts.items()}
-
-
-def cache_folder() -> Path:
-    """Where features are kept: CONVNETS_CACHE, else the user's own folder for such things."""
-    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("CONVNETS_CACHE") or users / "convnets") / "features"
-
-
-def _key(plan: Plan, network: Network, split: str) -> str:
-    """What the features depend on: weights but the classifier's, preprocessing, and each picture of the split."""
-    classifier = next(name for name, module in network.named_modules() if module is network.get_classifier())
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        if not name.startswith(f"{classifier}."):
-            digest.update(name.encode() + tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    for name, tensor in plan.statistics.tensors().items():
-        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
-    digest.update(json.dumps([network.name, spec.to_dict(plan.recipe.preprocess)], sort_keys=True).encode())
-    for content in contents(plan.source.splits[split]):
-        digest.update(hashlib.sha256(content).digest())
-    return digest.hexdigest()[:32]
-
-
-def contents(split: Split) -> Iterator[Any]:
-    """The bytes of each picture: of its file where it is one, else of its pixels."""
-    pictures = split.pictures
-    for index in range(len(split)):
-        if isinstance(pictures, StoredPictures):
-            yield pictures.reader.read(pictures.names.path(index))
-        else:
-            yield np.ascontiguousarray(pictures.load(index)).data
+def can_be_probed(network: Network) -> bool:
+    """Whether the network's classifier is a logistic regression: nothing stands behind it, and it has a bias."""
+    classifier, modules = network.get_classifier(), list(network.modules())
+    behind = modules[next(place for place, module in enumerate(modules) if module is classifier) + 1 :]
+    return classifier.bias is not None and not any(isinstance(module, nn.ReLU) for module in behind)

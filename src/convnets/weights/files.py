@@ -1,4 +1,4 @@
-"""Files of weights as named tensors in the order of the file: .safetensors, torch's .pth, .pt and .th, NumPy's .npz.
+"""Files of weights as named tensors in order: .safetensors, torch's .pth, .pt and .th, NumPy's .npz, Keras's.
 
 What a file is, its content decides. Nothing in it is executed, and no more memory is taken than the file is long: what
 a header promises beyond that is refused before anything is allocated.
@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError, UsageError
-from . import pickles, safe_header
+from . import keras_files, pickles, safe_header
 from .safe_header import MOST_TENSORS
 
 ARCHIVE, PICKLE = b"PK\3\4", (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5")  # how such files begin
+KERAS = "model.weights.h5"  # what an archive of Keras has its weights in
 
 
 def read(path: Path, *, allow_nonfinite: bool = False) -> dict[str, Tensor]:
@@ -37,6 +38,8 @@ def parse(data: bytes, path: Path, *, allow_nonfinite: bool = False) -> dict[str
         tensors = _archive(data, path)
     elif data.startswith(PICKLE):
         tensors = pickles.read_stream(data, path)
+    elif data.startswith(keras_files.HDF5):
+        tensors = keras_files.read_hdf5(data, path)
     else:
         tensors = safe_header.tensors(data, path)
     if len(tensors) > MOST_TENSORS:
@@ -69,7 +72,7 @@ def refuse_nonfinite(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def _archive(data: bytes, path: Path) -> dict[str, Tensor]:
-    """A zip file of torch's or NumPy's, whose records are stored as they are: a compressed one can grow at will."""
+    """A zip file of torch's, NumPy's or Keras's. Its records are stored as they are, for a compressed one can grow."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         entries = archive.infolist()
@@ -80,17 +83,19 @@ def _archive(data: bytes, path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path}: two records of the archive have one name")
     packed = next((entry.filename for entry in entries if entry.compress_type != zipfile.ZIP_STORED), None)
     if packed or sum(entry.file_size for entry in entries) > len(data):
-        raise CheckpointError(f"{path}: the archive's records are compressed, which torch's and savez's are not")
+        raise CheckpointError(f"{path}: the archive's records are compressed; those of torch, savez and Keras are not")
     if len(entries) > 2 * MOST_TENSORS:
         raise CheckpointError(f"{path}: {len(entries):,} records, which no network has")
     try:
         if pickled := next((name for name in names if name.endswith("/data.pkl")), None):
             return pickles.read_archive(archive, pickled.removesuffix("data.pkl"), path)
+        if KERAS in names:
+            return keras_files.read_hdf5(archive.read(KERAS), path)
         if all(name.endswith(".npy") for name in names):
             return {name.removesuffix(".npy"): _array(archive.read(name), name, path) for name in names}
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise CheckpointError(f"{path}: damaged archive ({error})") from None
-    raise CheckpointError(f"{path}: an archive that is neither torch's nor NumPy's")
+    raise CheckpointError(f"{path}: an archive that is neither torch's, NumPy's nor Keras's")
 
 
 def _array(data: bytes, name: str, path: Path) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import re
 import sys
 from pathlib import Path
@@ -36,27 +37,33 @@ def fetch(spec: str) -> tuple[Path, Origin]:
         path = hub_file(published.file.removeprefix("hf:"), "model.safetensors", published.spec)
     else:
         path = _from_address(published)
-    return path, Origin(published.network, published.preprocess, tuple(class_names()), published.spec)
+    return path, Origin(published.network, published.preprocess, tuple(class_names()), published.spec,
+                        bgr=published.colours == "caffe")  # fmt: skip
 
 
 def _from_address(published: Published) -> Path:
-    """In torch's own cache, where torchvision and timm look, too."""
+    """In the library's own cache: torch's, where torchvision and timm look, too, or Keras's."""
     name = published.file.rpartition("/")[2]
-    path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    found = HASH.search(name)
-    expected = found[1] if found else ""
-    if not path.is_file():
+    path, kind, expected = Path(torch.hub.get_dir()) / "checkpoints" / name, "sha256", ""
+    if found := HASH.search(name):
+        expected = found[1]
+    if published.library == "keras":
+        home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+        path, kind, expected = Path(home) / "models" / name, "md5", published.md5
+    fresh = not path.is_file()
+    if fresh:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(published.file, str(path), expected or None, progress=sys.stderr.isatty())
-        except RuntimeError as error:  # of another hash; nothing was left
-            raise CheckpointError(f"{published.spec}: {published.file}: {error}; refused") from None
+            torch.hub.download_url_to_file(published.file, str(path), None, progress=sys.stderr.isatty())
         except (URLError, OSError) as error:
             raise _offline(published.spec, published.file, error) from None
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, kind).hexdigest()
     if not digest.startswith(expected):
-        raise CheckpointError(f"{published.spec}: {path} has the SHA-256 {digest[:12]}..., not {expected}; delete it")
+        if fresh:
+            path.unlink()
+        what = f"{published.file} is refused" if fresh else f"delete {path}"
+        raise CheckpointError(f"{published.spec}: has the {kind} {digest[:12]}..., not {expected[:12]}; {what}")
     return path
 
 

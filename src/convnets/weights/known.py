@@ -20,6 +20,7 @@ class Origin:
     preprocess: Preprocess
     classes: tuple[str, ...]
     source: str
+    bgr: bool = False  # whether the weights see blue, green and red, in this order
 
 
 def recognised(state: dict[str, Tensor]) -> Origin | None:
