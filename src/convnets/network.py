@@ -6,6 +6,7 @@ Auxiliary classifiers are a wrapper around it, so that a network returns the sam
 from __future__ import annotations
 
 import copy
+import dataclasses
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -39,7 +40,7 @@ class Network(nn.Sequential):
         super().__init__(OrderedDict(rows))
         self.name = ""
         self.overrides: dict[str, Any] = {}
-        self.trained: Any = None  # what its weights mean (runs.Loaded), where it was created with trained ones
+        self.trained: Any = None  # what its weights mean (runs.create.Trained), where it was created with trained ones
         self.input_size = input_size
         self.head = head
         self.initialise = initialise
@@ -113,6 +114,8 @@ class Network(nn.Sequential):
         parent, _, name = path.rpartition(".")
         setattr(self.get_submodule(parent), name, fresh)
         self.overrides = {**self.overrides, "num_classes": num_classes}
+        if self.trained is not None:  # a fresh classifier is nobody's
+            self.trained = dataclasses.replace(self.trained, classes=())
 
     def taps(self, x: Tensor, rows: str | Iterable[str]) -> dict[str, Tensor]:
         """The outputs of the rows, or dotted submodules, of these names; nothing after the last of them is computed.

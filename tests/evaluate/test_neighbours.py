@@ -48,7 +48,8 @@ def test_in_a_terminal(trained: Path, tmp_path: Path, capsys: Capture) -> None:
     line = ["neighbours", str(trained), *pictures, "-k", "2", "--out", str(tmp_path / "x.png")]
     assert run(line) == 0
     said = capsys.readouterr().out
-    assert said.count("similarity") == 2 and said.count("1.000") >= 2 and "drawn: " in said and (tmp_path / "x.png").stat().st_size < 300_000
+    assert said.count("similarity") == 2 and said.count("1.000") >= 2 and "drawn: " in said
+    assert (tmp_path / "x.png").stat().st_size < 300_000
     assert run([*line, "--json"]) == 0
     answers = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     assert [answer["path"] for answer in answers] == pictures

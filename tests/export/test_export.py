@@ -103,6 +103,8 @@ def test_a_run_comes_back_with_its_statistics(
     assert asked == ["config.json", "model.safetensors", "statistics.safetensors"]
     card = (digits / "hf" / "README.md").read_text()
     assert "quick (ours), 1 epochs, seed 0" in card and "% on the pictures set aside" in card
+    assert again.state["recipe"] == own.state["recipe"] and "spec" not in again.state["source"]
+    assert str(tmp_path) not in (digits / "hf" / "config.json").read_text()
     assert run(["evaluate", str(digits / "hf"), "--data", "digits", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert run(["evaluate", str(digits), "--json"]) == 0

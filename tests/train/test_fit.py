@@ -13,7 +13,7 @@ from PIL import Image
 import convnets
 from convnets import runs
 from convnets.cli import run
-from convnets.errors import UsageError
+from convnets.errors import DivergedError, UsageError
 from convnets.train import fit as fitting
 from convnets.train.budget import within
 from convnets.train.machine import Machine
@@ -43,7 +43,7 @@ def test_a_folder_becomes_a_tested_run(photographs: Path, tmp_path: Path, capsys
     assert "network resnet20 at 64 pixels: the largest for 44 pictures that the time allows" in said
     assert "weights of the last epoch: 4 pictures are too few" in said and "test error" in said
     stored = runs.RunFolder.open(out).read_run()
-    assert stored["fit"]["n"] == 12 and len(stored["fit"]["said"]) == 4 and stored["fit"]["seconds"] < 40
+    assert stored["fit"]["n"] == 12 and len(stored["fit"]["said"]) == 4 and stored["fit"]["seconds"] < 25
     assert stored["recipe"]["select"] == "last" and stored["recipe"]["augment"]["mixup"] == 0.2
     assert runs.load(out).state["best"]["epoch"] == stored["recipe"]["epochs"]
     assert run(["evaluate", str(out), "--json"]) == 0  # on the same pictures, which were in no other part
@@ -95,7 +95,7 @@ def test_weights_that_cannot_be_had_are_done_without(photographs: Path, monkeypa
 
 def task_of(data: str | Path, minutes: float = 5.0) -> fitting.Task:
     division = fitting._division(str(data), seed=0)
-    return fitting.Task(str(data), division, CPU, minutes, None, "error", lambda line: None)
+    return fitting.Task(str(data), division, CPU, minutes, None, None, "error", lambda line: None)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,61 @@ def test_minutes_become_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     costs = {"seconds_per_step": 0.5, "seconds_between": 5.0, "steps_per_epoch": 20}
     monkeypatch.setattr("convnets.train.budget.forecast", lambda *_: costs)
     ten = within(plan, CPU, 10)
-    assert ten.recipe.epochs == int(0.94 * 600 / 15) and "37 epochs of 1,280 pictures in 0:15 each" in ten.said[-1]
+    assert ten.recipe.epochs == int(0.94 * 600 / 15)
+    assert "37 epochs of 1,280 pictures in 0:15, as measured" in ten.said[-1]
     assert ten.recipe.warmup.epochs == pytest.approx(plan.recipe.warmup.epochs * 37 / plan.recipe.epochs, rel=1e-4)
     short = within(plan, CPU, 0.6)
     assert (short.recipe.epochs, short.recipe.epoch_size) == (4, 6 * 64) and short.recipe.warmup.epochs <= 1
+
+
+def test_what_the_user_set_is_not_rescaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = {"seconds_per_step": 0.01, "seconds_between": 0.0, "steps_per_epoch": 20}
+    monkeypatch.setattr("convnets.train.budget.forecast", lambda *_: costs)
+    given = "patience=3", "warmup.epochs=2"
+    plan = make_plan(Request("resnet20", "digits", "finetune", assignments=given, minutes=1))
+    recipe = within(plan, CPU, 1).recipe
+    assert (recipe.epochs, recipe.patience, recipe.warmup.epochs) == (282, 3, 2)
+
+
+def test_weights_in_the_cache_are_found_where_others_are_not(
+    photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def only_small(spec: str) -> None:
+        if spec != "torchvision:resnet18":
+            raise UsageError(f"{spec}: cannot be downloaded")
+
+    monkeypatch.setattr(fitting, "pictures_per_second", lambda *_, **__: 1000.0)
+    monkeypatch.setattr(fitting, "fetch", only_small)
+    assert fitting._weights_at_hand(task_of(photographs)) == "torchvision:resnet18"
+
+
+def test_a_probe_is_kept_where_fine_tuning_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def diverges(*_: object) -> None:
+        raise DivergedError("the loss became NaN")
+
+    donor, out = tmp_path / "donor", tmp_path / "run"
+    assert run(["train", "resnet20", "--data", "digits", "--epochs", "1", "--out", str(donor)]) == 0
+    monkeypatch.setattr(fitting, "start", diverges)
+    assert run(["fit", "digits", "--weights", str(donor), "--minutes", "0.5", "--out", str(out)]) == 0
+    assert "recipe: the probe; fine-tuning failed (the loss became NaN)" in capsys.readouterr().out
+    assert "probe" in runs.RunFolder.open(out).read_run()
+
+
+def test_two_runs_that_tested_on_the_folders_own_val_can_be_averaged(tmp_path: Path, capsys: Capture) -> None:
+    noise = np.random.default_rng(0)
+    for split, count in (("train", 20), ("val", 4)):
+        for name, low in (("dark", 0), ("light", 150)):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for index in range(count):
+                pixels = noise.integers(low, low + 100, (32, 32, 3)).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{index}.png")
+    pair = [str(tmp_path / name) for name in "ab"]
+    for seed, out in enumerate(pair):
+        words = "--epochs", "1", "--set", "val_is_test=true", "--seed", str(seed), "--recipe", "quick"
+        assert run(["train", "resnet20", "--data", str(tmp_path / "data"), "--out", out, *words]) == 0
+    assert run(["evaluate", *pair, "--ensemble"]) == 0
+    assert "test split" in capsys.readouterr().out
+    assert run(["evaluate", *pair, "--ensemble", "--split", "val"]) == 2
+    assert "trained on pictures of this val split" in capsys.readouterr().err

@@ -15,8 +15,10 @@ from sklearn.preprocessing import StandardScaler
 
 from convnets import Predictor, create_model, runs
 from convnets.cli import run
+from convnets.data import NO_STATISTICS, open_source
 from convnets.errors import UsageError
 from convnets.evaluate import features
+from convnets.spec import Preprocess
 from convnets.train import probe as probing
 from convnets.train.plan import Request
 from convnets.train.run import Machine
@@ -150,3 +152,28 @@ def test_a_classifier_with_a_relu_behind_it_is_refused(pictures: Path, tmp_path:
     assert run([*line, "--out", str(tmp_path / "run")]) == 2
     assert "no logistic regression; fine-tune it instead" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_axes_without_weights_are_part_of_what_is_remembered(pictures: Path) -> None:
+    """The same tensors, another function."""
+    split = open_source(str(pictures)).splits["train"]
+    keys = set[str]()
+    for lrn in (True, False):
+        torch.manual_seed(0)
+        network = create_model("alexnet_half", num_classes=2, input_size=67, lrn=lrn)
+        keys.add(features._key(features.Eye(network, Preprocess(), NO_STATISTICS, torch.device("cpu")), split))
+    assert len(keys) == 2
+
+
+def test_without_a_place_to_remember_it_goes_on(
+    plain: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("CONVNETS_CACHE", str(tmp_path / "file"))
+    found = probing.compare_rows(Request("resnet20", str(pictures), weights=str(plain)), CPU, ["stage1"])
+    assert found[0].length == 16 and "cannot be remembered" in capsys.readouterr().err
+
+
+def test_auto_does_not_resume_a_probe(plain: Path, pictures: Path, tmp_path: Path) -> None:
+    folder, _, _ = probing.probe(Request("resnet20", str(pictures), weights=str(plain)), CPU, str(tmp_path / "run"))
+    assert folder.is_finished()

@@ -163,3 +163,24 @@ def test_classes_that_are_rare_are_shown_as_often_and_it_is_said(tmp_path: Path,
     assert any("classes have from 7 to 36 pictures: an epoch shows all as often" in line for line in plan.said)
     asked = make_plan(Request("resnet20", str(tmp_path / "data"), assignments=["sampling=shuffled"]))
     assert asked.recipe.sampling == "shuffled"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--set", "epoch_size=40", "--batch-size", "64", "--set", "accumulate=2"], "the 40 pictures of an epoch"),
+        (["--patience", "3", "--val-fraction", "0"], "nothing is set aside to validate on"),
+        (["--patience", "3", "--set", "select=last"], "patience=3: needs select=best"),
+        (["--freeze", "until:conv1", "--set", "bn_average=64"], "bn_average=64: would change frozen rows"),
+        (["--layer-decay", "0"], "must be above 0 and at most 1"),
+        (["--unfreeze", "-1"], "must not be negative"),
+        (["--minutes", "2", "--epochs", "3"], "it goes with neither --epochs nor --resume"),
+        (["--minutes", "0"], "--minutes 0: must be above 0"),
+    ],
+)
+def test_what_cannot_work_together_is_refused(
+    words: list[str], message: str, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run(["train", "resnet20", "--data", "digits", "--out", str(tmp_path / "run"), *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1 and not (tmp_path / "run").exists()

@@ -215,3 +215,15 @@ def test_fit_starts_from_published_weights(
     publish(tmp_path, server, monkeypatch, digest="11ad3fa6")
     assert run([*line, "--out", str(tmp_path / "other")]) == 3
     assert "is refused" in capsys.readouterr().err and not (tmp_path / "other").exists()
+
+
+def test_a_published_file_is_known_wherever_it_lies(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, server, monkeypatch)
+    (path,) = (tmp_path / "served").glob("*.pth")
+    path.rename(tmp_path / "mine.bin")
+    loaded = runs.load(tmp_path / "mine.bin")
+    assert loaded.network.name == "resnet50_v15" and loaded.named and loaded.preprocess.resize == 232
+    with pytest.raises(CheckpointError, match="is our resnet50_v15, not resnet50; use --model resnet50_v15"):
+        runs.load(tmp_path / "mine.bin", model="resnet50")

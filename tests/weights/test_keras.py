@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from convnets import create_model, runs
+from convnets.cli import run
 from convnets.errors import CheckpointError, UsageError
 from convnets.export.keras_file import write_keras
 from convnets.papers import weights as catalogue
@@ -102,6 +105,36 @@ def test_files_of_older_kerases(rename: str, tmp_path: Path) -> None:
     assert np.array_equal(state["predictions.weight"].numpy(), expected)
 
 
+@pytest.mark.parametrize("file", SAVED)
+def test_in_a_terminal(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    theirs = build("keras", "ResNet50", (96, 97))
+    SAVED[file](theirs, tmp_path / file)
+    Image.new("RGB", (40, 50), (90, 10, 200)).save(tmp_path / "x.png")
+    line = ["predict", "--weights", str(tmp_path / file), str(tmp_path / "x.png"), "--model"]
+    assert run([*line, "resnet50_keras"]) == 0
+    assert "x.png" in capsys.readouterr().out
+    assert run([*line, "resnet101_keras"]) == 3
+    assert "does not fit resnet101_keras" in capsys.readouterr().err
+
+
+def test_export(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save(create_model("resnet50_keras", num_classes=3).state_dict(), tmp_path / "x.pth")
+    line = ["export", "--model", "resnet50_keras", "--weights", str(tmp_path / "x.pth"), "--to", "keras"]
+    out = tmp_path / "new" / "x.weights.h5"
+    assert run([*line, "--out", str(out)]) == 0 and "resnet50_keras for keras" in capsys.readouterr().out
+    again = runs.load(out, model="resnet50_keras").network.state_dict()
+    own = runs.load(tmp_path / "x.pth", model="resnet50_keras").network.state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in own.items() if not name.endswith("tracked"))
+    torch.save(create_model("resnet20", num_classes=3).state_dict(), tmp_path / "y.pth")
+    other = ["export", "--model", "resnet20", "--weights", str(tmp_path / "y.pth"), "--to", "keras", "--out", "z"]
+    assert run(other) == 2 and "keras has no resnet20" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    assert run([*line, "--out", str(tmp_path / "z.weights.h5")]) == 2
+    assert "needs h5py" in capsys.readouterr().err
+    assert run(["predict", "--model", "resnet50_keras", "--weights", str(out), "x.png"]) == 2
+    assert "pip install 'convnets[keras]'" in capsys.readouterr().err
+
+
 def hostile(change: Callable[[Any], None]) -> bytes:
     stream = io.BytesIO()
     with h5py.File(stream, "w") as file:
@@ -131,11 +164,45 @@ def text(group: Any) -> None:
     group["w"] = "no numbers"
 
 
+def shared_text(group: Any) -> None:
+    """Many names that are one long text."""
+    kind = h5py.string_dtype()
+    group["long"] = np.array(["x" * 200_000], kind)
+    group.attrs.create("weight_names", np.array(["x" * 200_000] * 3000, object), dtype=kind)
+
+
+def again_and_again(group: Any) -> None:
+    """Groups that share their groups, so that each level doubles the way."""
+    del group.file.attrs["layer_names"]
+    inner = group.create_group("inner")
+    for _ in range(40):
+        outer = group.file.create_group(f"x{_}")
+        outer["layers/a"] = inner
+        outer["layers/b"] = inner
+        inner = outer
+    group.file["layers"] = inner["layers"]
+
+
+def many(group: Any) -> None:
+    group.file.attrs["layer_names"] = [b"dense"] * 3000
+    group.attrs["weight_names"] = [b"w"] * 3000
+    group["w"] = np.zeros((1,), np.float32)
+
+
+def nothing_wide(group: Any) -> None:
+    group.file.attrs["layer_names"] = [b"conv", b"dense"]
+    group.file.create_group("conv").attrs["weight_names"] = [b"w"]
+    group.file["conv/w"] = np.zeros((1, 1, 3, 4), np.float32)
+    group["w"] = np.zeros((8, 0), np.float32)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [(link, "is a link"), (packed, "compressed, virtual or elsewhere"), (promised, "promise more than the file holds"),
      (strange, "no layer known here has tensors of 2x2x2"), (text, "is no array of numbers"),
-     (lambda group: None, "is a link, or is missing")],
+     (lambda group: None, "is a link, or is missing"), (shared_text, "longer than any network's"),
+     (again_and_again, "more groups and arrays than any network"), (many, "more groups and arrays than any network"),
+     (nothing_wide, "or an empty one")],
 )  # fmt: skip
 def test_what_no_file_of_keras_has_is_refused(change: Callable[[Any], None], message: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=message):

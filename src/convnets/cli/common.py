@@ -122,3 +122,11 @@ def load_run(
     if run is None:
         raise UsageError("no RUN given; name a run folder such as runs/resnet20, or --model NAME --weights FILE")
     return runs.load(run, model=model, raw=raw, allow_nonfinite=allow_nonfinite)
+
+
+def trained_on(loaded: Loaded) -> str:
+    """What a run's --data was. Raises UsageError where nobody knows."""
+    spec: str | None = loaded.state.get("source", {}).get("spec")
+    if spec is None:
+        raise UsageError("these weights do not say what they were trained on; give --data SRC, such as --data digits")
+    return spec

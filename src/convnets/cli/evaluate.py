@@ -13,8 +13,8 @@ import click
 
 from ..errors import CheckpointError, UsageError, few
 from ..papers.protocols import parse_all
-from ..spec import division
-from .common import device_option, load_run, pick_device, table, weights_options
+from ..spec import Recipe, division, to_dict
+from .common import device_option, load_run, pick_device, table, trained_on, weights_options
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +73,7 @@ def command(
     loaded = [load_run(one, model, weights, raw, allow_nonfinite) for one in run or [None]]
     source, split = _open(loaded[0], data, split, bad_images)
     for one in loaded[1:]:
-        _check_unseen(one, loaded[0], source, split)
+        _check_unseen(one, loaded[0], source, split, data or trained_on(loaded[0]))
     loaded = [one if one.named else _named(one, source) for one in loaded]
     if protocol is not None or ensemble:
         tested = _test(loaded, source, split, asked, chosen, batch_size, workers)
@@ -164,12 +164,9 @@ def _open(loaded: Loaded, data: str | None, split: str | None, bad_images: str) 
     """
     from ..data import check, open_source
 
-    trained_on = loaded.state.get("source", {})
-    spec = data or trained_on.get("spec")
-    if spec is None:
-        raise UsageError("these weights do not say what they were trained on; give --data SRC, such as --data digits")
+    spec = data or trained_on(loaded)
     source = open_source(spec, **division(loaded.state.get("recipe", {})), allow_empty=True)
-    if split is None and source.fingerprint["sha256"] != trained_on.get("fingerprint", {}).get("sha256"):
+    if split is None and not _is_of(loaded, source):
         whole = open_source(spec, val_fraction=0, allow_empty=True)
         if set(whole.splits) == {"train"}:
             source, split = dataclasses.replace(whole, splits={"all": whole.splits["train"]}), "all"
@@ -186,23 +183,25 @@ def _named(plain: Loaded, source: Source) -> Loaded:
     return dataclasses.replace(plain, classes=source.classes, named=True)
 
 
-def _check_unseen(one: Loaded, first: Loaded, source: Source, split: str) -> None:
+def _is_of(run: Loaded, source: Source) -> bool:
+    """Whether the run was trained on this data."""
+    known: dict[str, Any] = run.state.get("source", {}).get("fingerprint", {})
+    return bool(known.get("sha256") == source.fingerprint["sha256"])
+
+
+def _check_unseen(one: Loaded, first: Loaded, source: Source, split: str, spec: str) -> None:
     """Raise UsageError where `one` trained on pictures of the split that the `first` run did not train on."""
     from ..data import open_source
 
-    def part(run: Loaded) -> dict[str, Any] | None:
-        """What the training pictures of this data were divided by; None for a run on other data."""
-        trained_on, recipe = run.state.get("source", {}), run.state.get("recipe", {})
-        same = trained_on.get("fingerprint", {}).get("sha256") == source.fingerprint["sha256"]
-        return division(recipe) if same else None
+    def divided(run: Loaded) -> dict[str, Any]:
+        return division(to_dict(Recipe()) | run.state.get("recipe", {}))
 
-    parts = part(first), part(one)
-    if split == "train" or parts[1] in (None, parts[0]):
+    if split == "train" or not _is_of(one, source) or (split != "all" and divided(one) == divided(first)):
         return
-    undivided = set(open_source(one.state["source"]["spec"], val_fraction=0, allow_empty=True).splits)
-    if any(own and own.get("val_is_test") for own in parts):
-        undivided -= {"val"}
-    if split not in undivided:
+    there = open_source(spec, val_fraction=0, allow_empty=True).splits
+    if divided(first)["val_is_test"] and "val" in there and "test" not in there:
+        there = {"train": there["train"], "test": there["val"]}
+    if split not in there:  # it is cut from the training pictures
         raise UsageError(
             f"--ensemble: {one.path} trained on pictures of this {split} split, unlike {first.path}; give --data with "
             "a test split, or train both with the same --seed and --val-fraction"

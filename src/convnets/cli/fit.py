@@ -15,6 +15,7 @@ from .common import device_option, pick_device
 @click.argument("data", metavar="DIR")
 @click.option("--minutes", type=float, default=10.0, show_default=True, metavar="M", help="How long it may take.")
 @click.option("--weights", metavar="W", help="Start from these  [default: published ones, if they can be had].")
+@click.option("--model", metavar="NAME", help="Network that the --weights belong to, where they do not say it.")
 @click.option("--scratch", is_flag=True, help="Start from no weights at all.")
 @click.option("--out", "--output", metavar="RUN", help="The run folder  [default: runs/NETWORK-fit, ...].")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Weights, order, what is set aside.")
@@ -23,8 +24,8 @@ from .common import device_option, pick_device
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; what happens goes to standard error.")
 @device_option
 def command(
-    data: str, minutes: float, weights: str | None, scratch: bool, out: str | None, seed: int, workers: int | None,
-    bad_images: str, as_json: bool, device: str,
+    data: str, minutes: float, weights: str | None, model: str | None, scratch: bool, out: str | None, seed: int,
+    workers: int | None, bad_images: str, as_json: bool, device: str,
 ) -> None:  # fmt: skip
     """Look at the pictures of DIR, choose network, size and recipe for them, this machine and the time, train or probe,
     and test the result on pictures that had no part in it. DIR is whatever --data takes elsewhere."""
@@ -34,8 +35,8 @@ def command(
     machine = Machine(pick_device(device), workers)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         fitted = fit(
-            data, minutes=minutes, weights=weights, scratch=scratch, out=out, seed=seed, machine=machine,
-            bad_images=bad_images,
+            data, minutes=minutes, weights=weights, model=model, scratch=scratch, out=out, seed=seed,
+            machine=machine, bad_images=bad_images,
         )  # fmt: skip
     result = fitted.evaluation
     if as_json:

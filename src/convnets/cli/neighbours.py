@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from ..errors import UsageError
-from .common import device_option, load_run, pick_device, picture_path, split_run, table, weights_options
+from .common import device_option, load_run, pick_device, picture_path, split_run, table, trained_on, weights_options
 from .evaluate import check_classes
 
 
@@ -36,11 +37,9 @@ def command(
         raise UsageError("no pictures given; name the files whose neighbours to look for")
     drawn = picture_path(out) if out is not None else None
     loaded = load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
-    spec = data or loaded.state.get("source", {}).get("spec")
-    if spec is None:
-        raise UsageError("these weights do not say what they were trained on; give --data SRC, such as --data digits")
+    spec = data or trained_on(loaded)
 
-    from ..data import open_source
+    from ..data import check, open_source
     from ..evaluate import Predictor
     from ..evaluate.neighbours import draw_neighbours, neighbours
     from ..spec import division
@@ -50,7 +49,8 @@ def command(
         raise UsageError(f"{spec}: has no {split} split; it has {', '.join(source.splits)}; choose one with --split")
     predictor = Predictor(loaded, device=pick_device(device), classes=source.classes if not loaded.named else None)
     check_classes(loaded.classes, source.classes, spec, named=loaded.named)
-    searched = source.splits[split]
+    bad = loaded.state.get("source", {}).get("bad_images", "error")
+    searched = check(replace(source, splits={split: source.splits[split]}), bad=bad).splits[split]
     found = neighbours(predictor, searched, pictures, k=top, row=row, workers=workers)
     for picture, nearest in zip(pictures, found, strict=True):
         if as_json:

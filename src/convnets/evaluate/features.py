@@ -6,6 +6,7 @@ the same takes no time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -23,7 +24,7 @@ from tqdm import tqdm
 from .. import spec
 from ..data import Loader, Split, Statistics, normalise
 from ..data.pictures import StoredPictures
-from ..errors import CheckpointError
+from ..errors import CheckpointError, ResourceError, UsageError
 from ..network import Network
 from ..runs import checkpoint
 from .evaluate import evaluating
@@ -46,21 +47,28 @@ class Eye:
 def remembered(eye: Eye, split: Split, rows: Sequence[str] = (FEATURES,)) -> dict[str, np.ndarray]:
     """Features (N, D) of the split by row, from the cache where they were computed before."""
     folder, key = cache_folder(), _key(eye, split)
+    paths = {row: folder / f"{key}-{row or 'features'}.safetensors" for row in rows}
     found: dict[str, np.ndarray] = {}
-    for row in rows:
-        path = folder / f"{key}-{row or 'features'}.safetensors"
-        if path.is_file():
-            try:
-                found[row] = checkpoint.load(path)[0]["features"].numpy()
-            except CheckpointError:
-                path.unlink()
+    for row, path in paths.items():
+        with contextlib.suppress(CheckpointError, UsageError, KeyError):  # none there, or a damaged one
+            found[row] = checkpoint.load(path)[0]["features"].numpy()
     missing = [row for row in rows if row not in found]
     if missing:
-        folder.mkdir(parents=True, exist_ok=True)
         for row, tensor in compute(eye, split, missing).items():
-            checkpoint.save(folder / f"{key}-{row or 'features'}.safetensors", {"features": tensor}, {})
             found[row] = tensor.numpy()
+            _keep(paths[row], tensor)
     return found
+
+
+def _keep(path: Path, features: Tensor) -> None:
+    """Remember them, if there is a place for that: under a name of our own first, since others may do the same."""
+    temporary = path.with_stem(f"{path.stem}-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.save(temporary, {"features": features}, {})
+        temporary.replace(path)
+    except (OSError, ResourceError) as error:
+        print(f"warning: what the network saw cannot be remembered ({error})", file=sys.stderr)
 
 
 def compute(eye: Eye, split: Split, rows: Sequence[str]) -> dict[str, Tensor]:
@@ -103,7 +111,8 @@ def _key(eye: Eye, split: Split) -> str:
             digest.update(name.encode() + tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     for name, tensor in eye.statistics.tensors().items():
         digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
-    digest.update(json.dumps([network.name, spec.to_dict(eye.preprocess)], sort_keys=True).encode())
+    axes = {axis: value for axis, value in network.overrides.items() if axis != "num_classes"}
+    digest.update(json.dumps([network.name, axes, spec.to_dict(eye.preprocess)], sort_keys=True).encode())
     for content in contents(split):
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()[:32]

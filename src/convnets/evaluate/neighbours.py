@@ -40,11 +40,10 @@ def neighbours(
     UsageError for an unknown row.
     """
     eye = Eye(predictor.network, predictor.preprocess, predictor.statistics, predictor.device, workers)
-    known = _directions(remembered(eye, split, [row])[row])
-    found = []
-    for picture in pictures:
-        images = predictor.prepared([picture])
-        (direction,) = _directions(look(eye, images, [row])[row].numpy())
+    # the pictures first: what cannot be read is told before all others are looked at
+    seen = [_directions(look(eye, predictor.prepared([picture]), [row])[row].numpy())[0] for picture in pictures]
+    known, found = _directions(remembered(eye, split, [row])[row]), []
+    for direction in seen:
         similarities = known @ direction
         nearest = np.argsort(-similarities, kind="stable")[:k]
         found.append([

@@ -77,16 +77,16 @@ class Predictor:
             raise UsageError(f"batch_size {batch_size}: must be at least 1")
         self.batch_size = batch_size
         is_network = isinstance(run_or_network, Network)
+        trained: Any
         if isinstance(run_or_network, Network):
-            network, loaded = run_or_network, run_or_network.trained
+            network, trained = run_or_network, run_or_network.trained
         else:
-            loaded = run_or_network if isinstance(run_or_network, runs.Loaded) else runs.load(run_or_network)
-            network = loaded.network
+            trained = run_or_network if isinstance(run_or_network, runs.Loaded) else runs.load(run_or_network)
+            network = trained.network
         names: Sequence[str] = [str(index) for index in range(network.num_classes)]
         stored, statistics = None, NO_STATISTICS
-        if loaded is not None:
-            stored, statistics = loaded.preprocess, loaded.statistics
-            names = loaded.classes if len(loaded.classes) == network.num_classes else names
+        if trained is not None:
+            stored, statistics, names = trained.preprocess, trained.statistics, trained.classes or names
         self.preprocess = preprocess or stored or _catalogue_preprocess(network)
         self.statistics = statistics
         readable = class_names()  # ImageNet's classes are stored by their WordNet ids

@@ -20,6 +20,7 @@ from .peers import under_their_names
 
 METADATA = {"format": "pt"}
 MOST_CLASSES = 20  # that the card names
+KEPT = ("recipe", "source", "best", "probe", "fit", "started", "versions", "revision")
 
 
 def write_folder(loaded: Loaded, path: Path, licence: str = "other") -> bool:
@@ -67,11 +68,22 @@ def config(loaded: Loaded, for_timm: bool) -> dict[str, Any]:
             "preprocess": spec.to_dict(preprocess),
             "classes": list(loaded.classes) if loaded.named else None,
             "statistics": bool(loaded.statistics.tensors()),
+            "run": _run(loaded.state),
         },
     }
     if network.in_channels != 3:
         made["model_args"] = {"in_chans": network.in_channels}
     return made
+
+
+def _run(state: dict[str, Any]) -> dict[str, Any]:
+    """How it was trained, and how good it was; not where things lie on the machine that it was trained on."""
+    kept = {key: state[key] for key in KEPT if key in state}
+    if "source" in kept:
+        kept["source"] = {key: value for key, value in kept["source"].items() if key != "spec"}
+    if "fit" in kept:
+        kept["fit"] = {key: value for key, value in kept["fit"].items() if key not in ("run", "said")}
+    return kept
 
 
 def card(loaded: Loaded, licence: str) -> str:
@@ -91,6 +103,15 @@ def card(loaded: Loaded, licence: str) -> str:
             "recipe": f"{recipe['name']} ({recipe['source']}), {recipe['epochs']} epochs, seed {recipe['seed']}",
             "data": f"{state['source']['name']}: {pictures}",
         }
+    if probed := state.get("probe"):
+        rows["recipe"] = f"a logistic regression on {probed['features']} features, C = {probed['strength']:g}"
+        if probed.get("error") is not None:
+            rows["validation error"] = f"{probed['error']:.2f} %, one centre crop"
+    if tested := state.get("fit"):
+        rows[f"{tested['split']} error"] = (
+            f"{tested['error']:.2f} % ({tested['low']:.2f} to {tested['high']:.2f} %) of {tested['n']:,} pictures, "
+            "one centre crop"
+        )
     if best := state.get("best"):
         rows["error while training"] = f"{best['error']:.2f} % on the pictures set aside, one centre crop"
     table = "\n".join(f"| {key} | {value} |" for key, value in rows.items())

@@ -44,11 +44,10 @@ def write_keras(network: Network, name: str, path: Path) -> None:
 
     Raises UsageError where Keras is missing, or has no place for some of the weights.
     """
-    import h5py
-
+    h5py, keras = map(_library, ("h5py", "keras"))
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "keras.weights.h5"
-        _untrained(network, name).save_weights(made)
+        _untrained(network, name, keras).save_weights(made)
         with h5py.File(made, "r+") as file:
             numbering = _Numbering(made)
             places = in_torchs_form(list(stored_layers(file, numbering)), made)
@@ -74,14 +73,17 @@ def _in_places(network: Network, name: str, places: dict[str, Tensor], count: in
     return values
 
 
-def _untrained(network: Network, name: str) -> Any:
+def _library(name: str) -> Any:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise UsageError(f"--to keras: needs {name}, for its names; pip install keras h5py") from None
+
+
+def _untrained(network: Network, name: str, keras: Any) -> Any:
     """Keras's network, as it is made."""
     if network.in_channels != 3:
         raise UsageError(f"Keras's {name} takes three channels, and this network {network.in_channels}")
-    os.environ.setdefault("KERAS_BACKEND", "torch")
-    try:
-        keras = importlib.import_module("keras")
-    except ImportError:
-        raise UsageError("--to keras: needs Keras for its names; pip install keras h5py") from None
     size = {"input_shape": (network.input_size, network.input_size, 3)} if network.input_size else {}
     return getattr(keras.applications, name)(weights=None, classes=network.num_classes, **size)

@@ -22,6 +22,7 @@ from ..weights import (
     ends,
     fetch,
     fetch_folder,
+    published_as,
     read_config,
     recognised,
     refuse_nonfinite,
@@ -61,11 +62,12 @@ def load(
         path, origin = fetch(str(run))
         weights, _ = checkpoint.load_any(path, allow_nonfinite=allow_nonfinite)
         return _from_plain(path, weights, model, origin)
-    path = Path(run)
+    path, fitted = Path(run), {}
     if (path / CONFIG).is_file():
         return _from_folder(path, model, allow_nonfinite)
     if path.is_dir():
-        path = _best_of(RunFolder.open(path))
+        folder = RunFolder.open(path)
+        path, fitted = _best_of(folder), {key: value for key, value in folder.read_run().items() if key == "fit"}
     tensors, state = checkpoint.load_any(path, allow_nonfinite=allow_nonfinite)
     if state is None:
         return _from_plain(path, tensors, model)
@@ -79,14 +81,15 @@ def load(
     load_weights(network, own, path)
     preprocess = spec.from_dict(spec.Preprocess, state["preprocess"])
     statistics = Statistics.of(under("statistics.", tensors))
-    return Loaded(network.eval(), tuple(state["classes"]), preprocess, state, path, statistics)
+    return Loaded(network.eval(), tuple(state["classes"]), preprocess, state | fitted, path, statistics)
 
 
 def _from_folder(folder: Path, model: str | None, allow_nonfinite: bool) -> Loaded:
     """A folder in the hub's form, ours or timm's."""
-    origin, overrides = read_config(folder)
+    origin, overrides, state = read_config(folder)
     weights, _ = checkpoint.load_any(folder / "model.safetensors", allow_nonfinite=allow_nonfinite)
     loaded = _from_plain(folder / "model.safetensors", weights, model, origin, overrides)
+    loaded = replace(loaded, state=state)
     if not (folder / "statistics.safetensors").is_file():
         return loaded
     statistics, _ = checkpoint.load_any(folder / "statistics.safetensors")
@@ -134,7 +137,7 @@ def _from_plain(
 
     Classes and channels are read off the last and the first layer.
     """
-    origin = origin or recognised(weights)
+    origin = origin or recognised(weights) or published_as(path)
     if model is None and origin is None:
         raise UsageError(f"{path}: plain weights do not say which network they are of; add --model NAME")
     name = papers.find(model).name if model is not None else origin.network  # type: ignore[union-attr]

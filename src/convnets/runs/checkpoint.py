@@ -111,7 +111,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def load_any(path: Path, *, allow_nonfinite: bool = False) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
     """The tensors of a file of weights, and the state where it is a checkpoint of ours. Raises as `load` does."""
     data = files.regular_file(path)
-    if data.startswith((files.ARCHIVE, *files.PICKLE)):
+    if data.startswith(files.OTHERS):
         return files.parse(data, path, allow_nonfinite=allow_nonfinite), None
     header = safe_header.header(data, path)
     metadata = header.get("__metadata__", {})

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import models, papers
+from ..data import Statistics
 from ..errors import UsageError
 from ..network import Network
 from ..papers import weights as published
+from ..spec import Preprocess
 from . import load, load_weights
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a network's weights mean: `classes` are none where its classifier is a fresh one."""
+
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    statistics: Statistics
 
 
 def create_model(
@@ -41,9 +53,9 @@ def create_model(
     if given:
         network = models.create_model(network.name, **network.overrides | given)
         load_weights(network, loaded.network.state_dict(), loaded.path)
+    network.trained = Trained(loaded.classes, loaded.preprocess, loaded.statistics)
     if num_classes is not None and num_classes != network.num_classes:
         network.reset_classifier(num_classes)
-    network.trained = loaded
     return network.train()
 
 

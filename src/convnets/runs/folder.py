@@ -93,7 +93,12 @@ class RunFolder:
             print(f"warning: cannot write the JSON beside {name} ({error})", file=sys.stderr)
 
     def is_finished(self) -> bool:
-        """Whether the run reached its end, by the readable copy of its state, and its checkpoint is whole."""
+        """Whether the run reached its end, by the readable copy of its state, and its checkpoint is whole.
+
+        A probe is never anything else.
+        """
+        if "probe" in self.read_run():
+            return True
         try:
             state = json.loads((self.path / LAST).with_suffix(".json").read_text(encoding="utf-8"))
             whole = hashlib.sha256((self.path / LAST).read_bytes()).hexdigest() == state["sha256"]

@@ -6,11 +6,12 @@ import dataclasses
 import math
 import time
 
+from .. import spec
 from ..errors import UsageError
 from .dry_run import forecast
 from .keeper import clock_text
 from .machine import Machine
-from .plan import Plan
+from .plan import Plan, split_assignments
 from .schedules import rescale
 
 SHARE = 0.94  # of the time, for epochs: the rest is for what comes before and after them
@@ -33,10 +34,13 @@ def within(plan: Plan, machine: Machine, minutes: float) -> Plan:
     if epochs < FEWEST_EPOCHS:
         epochs, steps = FEWEST_EPOCHS, math.floor((left / FEWEST_EPOCHS - between) / step)
         if steps < 1:
-            raise UsageError(f"--minutes {minutes:.3g}: with {step:.2f} s a step there is no time to learn; give more")
+            raise UsageError(f"a step takes {step:.2f} s, so {minutes:.2g} minutes leave no time to learn; give more")
         recipe = dataclasses.replace(recipe, epoch_size=steps * recipe.batch_size)
-    recipe, _ = rescale(recipe, epochs)
-    warmup = dataclasses.replace(recipe.warmup, epochs=min(recipe.warmup.epochs, epochs / 4))
-    pictures = f"{steps * recipe.batch_size:,} pictures in {clock_text(steps * step + between)}"
-    said = f"--minutes {minutes:.3g}: {epochs:,} epochs of {pictures} each, as measured"
-    return dataclasses.replace(plan, recipe=dataclasses.replace(recipe, warmup=warmup), said=(*plan.said, said))
+    recipe, changes = rescale(recipe, epochs)
+    recipe = dataclasses.replace(
+        recipe, warmup=dataclasses.replace(recipe.warmup, epochs=min(recipe.warmup.epochs, epochs / 4))
+    )
+    recipe = spec.override(recipe, split_assignments(plan.request.assignments)[0])  # what the user set goes first
+    each = f"{steps * recipe.batch_size:,} pictures in {clock_text(steps * step + between)}"
+    said = f"{minutes:.3g} minutes are {epochs:,} epochs of {each}, as measured; rescaled: {', '.join(changes)}"
+    return dataclasses.replace(plan, recipe=recipe, said=(*plan.said, said))

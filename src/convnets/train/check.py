@@ -26,14 +26,16 @@ def check_recipe(recipe: Recipe, pictures: int) -> None:
 
 
 def _run(recipe: Recipe, pictures: int) -> list[Limit]:
+    shown = min(pictures, recipe.epoch_size or pictures)
     return [
         ("epochs", recipe.epochs >= 1, "must be at least 1"),
         ("batch_size", recipe.batch_size >= 1, "must be at least 1"),
         ("accumulate", 1 <= recipe.accumulate <= recipe.batch_size, "must be between 1 and batch_size"),
         ("accumulate", recipe.accumulate < 1 or recipe.batch_size % recipe.accumulate == 0,
          f"must divide batch_size={recipe.batch_size}"),
-        ("accumulate", recipe.accumulate == 1 or recipe.batch_size <= pictures,
-         f"batch_size={recipe.batch_size} is more than the {pictures} training pictures, which is no step at all"),
+        ("accumulate", recipe.accumulate == 1 or recipe.batch_size <= shown,
+         f"batch_size={recipe.batch_size} is more than the {shown} pictures of an epoch, which is no step at all"),
+        ("bn_average", recipe.bn_average == 0 or recipe.freeze == "none", "would change frozen rows"),
         ("ema", 0 <= recipe.ema < 1, "must be at least 0 and below 1"),
         ("label_smoothing", 0 <= recipe.label_smoothing < 1, "must be at least 0 and below 1"),
         *((key, getattr(recipe, key) >= 0, "must not be negative")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import resource
 import statistics
@@ -22,7 +23,7 @@ from ..runs import checkpoint
 from ..runs.folder import BEST, LAST
 from ..spec import Plateau
 from .keeper import clock_text
-from .loop import begin_epoch, steps_per_epoch, take_step
+from .loop import Forward, begin_epoch, steps_per_epoch, take_step
 from .machine import Machine, make_loaders
 from .plan import Plan
 from .schedules import Scheduler
@@ -48,10 +49,12 @@ def forecast(plan: Plan, machine: Machine, seconds: float = 0.0) -> dict[str, An
     """
     grown: list[str] = []
     recipe, network = plan.recipe, plan.network(grown.append)
-    training = Training(network, recipe, machine.device, plan.statistics)
+    all_rows = dataclasses.replace(recipe, unfreeze=0.0)  # a step takes longest once they all learn
+    training = Training(network, all_rows, machine.device, plan.statistics)
+    forward = torch.compile(training.model) if machine.compile else training.model
     train_loader, val_loader = make_loaders(plan.source, recipe, plan.statistics, machine)
     steps = steps_per_epoch(train_loader, recipe.accumulate)
-    measured = _measure(training, train_loader, val_loader, seconds)
+    measured = _measure(training, forward, train_loader, val_loader, seconds)
     between = measured.validation + _seconds_to_save(training)
     saved = sum(tensor.numel() * tensor.element_size() for tensor in training.tensors().values())
     return {
@@ -122,7 +125,9 @@ def plot(rates: Sequence[float], epochs: int) -> str:
     return "\n".join([*lines, f"{'':10}0{epochs:>{len(rates) - 1}}"])
 
 
-def _measure(training: Training, train_loader: Loader, val_loader: Loader | None, seconds: float) -> Forecast:
+def _measure(
+    training: Training, forward: Forward, train_loader: Loader, val_loader: Loader | None, seconds: float
+) -> Forecast:
     """Steps of training and a batch of validation, timed one by one."""
     recipe, device = training.recipe, training.device
     finish = Finish(recipe.preprocess, training.statistics, recipe.augment, recipe.seed)
@@ -131,7 +136,7 @@ def _measure(training: Training, train_loader: Loader, val_loader: Loader | None
     batches = chain.from_iterable(map(train_loader.epoch, count()))
     while len(taken) <= MEASURED_STEPS or sum(taken[1:]) < seconds:
         group = list(islice(batches, recipe.accumulate))
-        take_step(training, training.model, finish, group, recipe.optimizer.lr * 1e-3)
+        take_step(training, forward, finish, group, recipe.optimizer.lr * 1e-3)
         _wait(device)
         now = time.perf_counter()
         taken.append(now - began)

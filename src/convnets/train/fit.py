@@ -5,8 +5,8 @@ Whatever is chosen is said, with the reason, and kept in the run.
 
 from __future__ import annotations
 
-import dataclasses
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +18,8 @@ import torch
 
 from .. import runs
 from ..data import Loader, Source, check, open_source
-from ..errors import DivergedError, UsageError
+from ..data.pictures import MemoryPictures
+from ..errors import DivergedError, ResourceError, UsageError
 from ..evaluate import Evaluation, evaluate_network, evaluating
 from ..evaluate.pictures import draw_confusion
 from ..models import axes, create_model
@@ -26,7 +27,7 @@ from ..papers import weights as published
 from ..recipes.quick import SMALL
 from ..runs.folder import RUN, RunFolder
 from ..weights import fetch
-from .choose import common_size
+from .choose import LOOKED_AT, common_size
 from .machine import Machine
 from .plan import Request
 from .probe import can_be_probed, probe
@@ -47,11 +48,12 @@ FOR_SMALL = Candidate("wrn_28_10", 0, 20_000), Candidate("resnet56", 0, 5_000), 
 FORWARD = 2.5  # times as many pictures a second in testing as in training, at least
 EPOCHS = 12  # a network is not taken where the time is too short to show it all pictures so often
 TRAINED = ("torchvision:resnet50", "torchvision:resnet18")  # weights for photographs, the better ones first
-SHORT_PASS, LONGEST_PASS = 0.2, 0.5  # shares of the time that a pass of all pictures may take: to choose, and at all
+SHORT_PASS, LONGEST_PASS = 0.2, 0.5  # shares of the time that a pass of all pictures may take: to prefer, and to probe
 LEFT = 0.25  # share of the time that has to be left after a probe, so that fine-tuning is worth a try
 # Pictures that are set aside: some to validate on, and where the data has no others, some for the test.
 DIVIDED: dict[str, Any] = {"val_is_test": True, "test_fraction": 0.2}
-VAL_FRACTION, MOST_TO_VALIDATE = 0.1, 2_000
+VAL_FRACTION, MOST_TO_VALIDATE, MOST_TO_TEST = 0.1, 2_000, 5_000
+MOST_FOR_THE_TEST = 0.25  # of the time is kept for the test; where that needs more, all of it takes longer
 FEW = 2_000  # pictures, up to which a network sees each so often that it has to be kept from learning them by heart
 FOR_FEW = ("augment.mixup=0.2", "label_smoothing=0.1", "ema=0.99", "optimizer.lr=0.05")
 LEAST_TO_SELECT = 200  # validation pictures; of fewer, chance decides which epoch is best
@@ -83,6 +85,7 @@ class Task:
     division: dict[str, Any]
     machine: Machine
     minutes: float
+    model: str | None
     out: str | None
     bad_images: str
     tell: Callable[[str], object]
@@ -92,8 +95,23 @@ class Task:
 
     @cached_property
     def source(self) -> Source:
-        """The data, divided."""
-        return open_source(self.data, **self.division)
+        """The data, divided, every picture decoded once."""
+        return check(open_source(self.data, **self.division), bad=self.bad_images)
+
+    @cached_property
+    def decoding(self) -> float:
+        """Seconds that a picture takes before a network sees it, shared by the processors."""
+        pictures, began = self.source.splits["train"].pictures, time.perf_counter()
+        if isinstance(pictures, MemoryPictures):
+            return 0.0
+        for index in range(min(len(pictures), LOOKED_AT)):
+            pictures.load(index)
+        return (time.perf_counter() - began) / LOOKED_AT / (os.cpu_count() or 1)
+
+    def speed(self, name: str, side: int, *, training: bool) -> float:
+        """Pictures a second through this network at this side."""
+        rate = pictures_per_second(name, side, self.machine.device, training=training)
+        return 1 / (1 / rate + self.decoding)
 
     def say(self, line: str) -> None:
         """Tell what was chosen, and keep it for the run."""
@@ -112,7 +130,10 @@ class Task:
 
     def reserve(self, rate: float) -> None:
         """Keep the time that the test takes at `rate` pictures a second."""
-        self.reserved = len(self.source.splits[self.split]) / rate / 60
+        needed = len(self.source.splits[self.split]) / rate / 60
+        self.reserved = min(needed, MOST_FOR_THE_TEST * self.minutes)
+        if needed > self.reserved:
+            self.say(f"test: of so many pictures, it takes about {needed - self.reserved:.1f} minutes more")
 
     def left(self) -> float:
         """Minutes before the test; hardly any where the time is over."""
@@ -121,7 +142,8 @@ class Task:
     def request(self, **options: Any) -> Request:
         """The options of a training command on this data."""
         given = [*(f"{key}={value}" for key, value in self.division.items()), *options.pop("assignments", ())]
-        return Request(data=self.data, bad_images=self.bad_images, assignments=given, **options)
+        about: dict[str, Any] = {"data": self.data, "source": self.source, "bad_images": self.bad_images}
+        return Request(assignments=given, **about, **options)
 
 
 def fit(
@@ -129,6 +151,7 @@ def fit(
     *,
     minutes: float = 10.0,
     weights: str | None = None,
+    model: str | None = None,
     scratch: bool = False,
     out: str | None = None,
     seed: int = 0,
@@ -139,7 +162,8 @@ def fit(
     """Train the best classifier for the pictures of `data` that `minutes` on this machine allow, and test it.
 
     It starts from `weights`, else for photographs from published ones that are at hand or can be downloaded, else, or
-    where `scratch` is asked for, from no weights. `data` is what --data takes; its validation pictures are the test
+    where `scratch` is asked for, from no weights. `model` names the
+    network of weights that do not say it. `data` is what --data takes; its validation pictures are the test
     where it has no other, and where it has neither, some are set aside. Raises UsageError and DataError as training
     does.
     """
@@ -149,7 +173,7 @@ def fit(
     if scratch and weights is not None:
         raise UsageError("--scratch starts from no weights; leave --weights away")
     machine = machine or Machine(torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu"))
-    task = Task(data, _division(data, seed), machine, minutes, out, bad_images, tell)
+    task = Task(data, _division(data, seed), machine, minutes, model, out, bad_images, tell)
     task.say(_described(task.source))
     chosen = weights if weights is not None or scratch else _weights_at_hand(task)
     folder = _from_scratch(task) if chosen is None else _from_weights(task, chosen)
@@ -161,8 +185,12 @@ def _division(data: str, seed: int) -> dict[str, Any]:
     splits = open_source(data, val_fraction=0, seed=seed, **DIVIDED).splits
     if "train" not in splits:
         raise UsageError(f"{data}: has no pictures to train on; give class folders, or train/CLASS/*")
-    fraction = round(min(VAL_FRACTION, MOST_TO_VALIDATE / len(splits["train"])), 4)
-    return {**DIVIDED, "val_fraction": fraction, "seed": seed}
+    count = len(splits["train"])
+    fractions = {
+        "val_fraction": round(min(VAL_FRACTION, MOST_TO_VALIDATE / count), 4),
+        "test_fraction": round(min(DIVIDED["test_fraction"], MOST_TO_TEST / count), 4),
+    }
+    return {**DIVIDED, **fractions, "seed": seed}
 
 
 def _described(source: Source) -> str:
@@ -180,18 +208,22 @@ def _weights_at_hand(task: Task) -> str | None:
     if task.source.channels != 3 or (size is not None and size <= SMALL):
         task.say("weights: none; published ones are for photographs, and these pictures are small or grey")
         return None
+    passes = {}
     for chosen in TRAINED:
         about = published.find(chosen)
-        rate = pictures_per_second(about.network, about.size, task.machine.device, training=False)
-        if _passes(task, rate) <= SHORT_PASS:
-            break
-    try:
-        fetch(chosen)
-    except UsageError as error:
-        task.say(f"weights: none at hand ({error}); trained from scratch")
-        return None
-    task.say(f"weights: {chosen}; one pass of all pictures takes {_passes(task, rate):.0%} of the time")
-    return chosen
+        passes[chosen] = _passes(task, task.speed(about.network, about.size, training=False))
+    quick = [chosen for chosen in TRAINED if passes[chosen] <= SHORT_PASS]
+    reason = ""
+    for chosen in [*quick, *sorted(set(TRAINED) - set(quick), key=passes.__getitem__)]:
+        try:
+            fetch(chosen)
+        except UsageError as error:
+            reason = reason or str(error)
+            continue
+        task.say(f"weights: {chosen}; one pass of all pictures takes {passes[chosen]:.0%} of the time")
+        return chosen
+    task.say(f"weights: none at hand ({reason}); trained from scratch")
+    return None
 
 
 def _passes(task: Task, rate: float) -> float:
@@ -201,9 +233,9 @@ def _passes(task: Task, rate: float) -> float:
 
 def _from_weights(task: Task, chosen: str) -> RunFolder:
     """A probe, and where time is left a fine-tuned network that starts from it: the better one in validation."""
-    loaded = runs.load(chosen)
+    loaded = runs.load(chosen, model=task.model)
     network = loaded.network
-    rate = pictures_per_second(network.name, loaded.preprocess.size, task.machine.device, training=False)
+    rate = task.speed(network.name, loaded.preprocess.size, training=False)
     task.reserve(rate)
     folder = RunFolder.create(f"{network.name}-fit", task.out)
     too_long = _passes(task, rate) > LONGEST_PASS
@@ -211,7 +243,8 @@ def _from_weights(task: Task, chosen: str) -> RunFolder:
         why = "a pass over all pictures takes too long" if too_long else "its classifier is no logistic regression"
         task.say(f"recipe finetune, without a probe: {why}")
         return _moved_up(_tuned(task, chosen, folder), folder)
-    probed, result, checked = probe(task.request(weights=chosen), task.machine, str(folder.path / "probe"))
+    request = task.request(weights=chosen, model=task.model)
+    probed, result, checked = probe(request, task.machine, str(folder.path / "probe"))
     known = "" if checked is None else f"; {checked.top1_error:.2f} % validation error"
     task.say(f"probe: a logistic regression on {result.length} features, C = {result.strength:g}{known}")
     if checked is None or task.left() < LEFT * task.minutes:
@@ -219,7 +252,7 @@ def _from_weights(task: Task, chosen: str) -> RunFolder:
         return _moved_up(probed, folder)
     try:
         tuned = _tuned(task, str(probed.path), folder)
-    except DivergedError as error:
+    except (DivergedError, UsageError, ResourceError) as error:  # it diverges, takes too long, or too much memory
         task.say(f"recipe: the probe; fine-tuning failed ({error})")
         return _moved_up(probed, folder)
     best = runs.load(tuned.path).state["best"]
@@ -233,7 +266,8 @@ def _from_weights(task: Task, chosen: str) -> RunFolder:
 
 def _tuned(task: Task, chosen: str, folder: RunFolder) -> RunFolder:
     given = _selection(task)
-    request = task.request(weights=chosen, recipe="finetune", assignments=given, minutes=task.left())
+    options: dict[str, Any] = {"weights": chosen, "model": task.model, "recipe": "finetune"}
+    request = task.request(assignments=given, minutes=task.left(), **options)
     return start(request, task.machine, str(folder.path / "finetuned"))
 
 
@@ -252,7 +286,7 @@ def _from_scratch(task: Task) -> RunFolder:
     side = size if small and size is not None else 0
     candidates = [one for one in (FOR_SMALL if small else FOR_PHOTOGRAPHS) if one.pictures <= task.pictures]
     for one in candidates:
-        rate = pictures_per_second(one.network, one.side or side, task.machine.device, training=True)
+        rate = task.speed(one.network, one.side or side, training=True)
         epochs = 60 * task.left() * rate / task.pictures
         if epochs >= EPOCHS or one is candidates[-1]:
             break
@@ -305,8 +339,8 @@ def pictures_per_second(name: str, side: int, device: torch.device, *, training:
 def _tested(task: Task, folder: RunFolder) -> Fitted:
     """The errors of a run on its test pictures, else on those that it was validated on; all is noted in run.json."""
     loaded, source, split = runs.load(folder.path), task.source, task.split
-    source = check(dataclasses.replace(source, splits={split: source.splits[split]}), bad=task.bad_images)
-    loader = Loader(source.splits[split], loaded.preprocess, batch_size=128, workers=task.machine.workers or 0,
+    workers = task.machine.loaders(source.splits[split])
+    loader = Loader(source.splits[split], loaded.preprocess, batch_size=128, workers=workers,
                     statistics=loaded.statistics)  # fmt: skip
     device = task.machine.device
     evaluation = evaluate_network(loaded.network.to(device), loader, loaded.preprocess, device, True,

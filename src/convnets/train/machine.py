@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..data import Loader, Source, Statistics
+from ..data import Loader, Source, Split, Statistics
 from ..data.pictures import MemoryPictures
 from ..spec import Recipe
 
@@ -23,16 +23,20 @@ class Machine:
     save_seconds: float = 300.0
     tensorboard: bool = False
 
+    def loaders(self, split: Split) -> int:
+        """How many processes load the pictures of a split, where nobody says: none for those in memory on a CPU."""
+        if self.workers is not None:
+            return self.workers
+        is_streamed = not isinstance(split.pictures, MemoryPictures)
+        return min(8, os.cpu_count() or 1) if is_streamed or self.device.type != "cpu" else 0
+
 
 def make_loaders(
     source: Source, recipe: Recipe, statistics: Statistics, machine: Machine
 ) -> tuple[Loader, Loader | None]:
     """Batches to train on, and to validate on where there is a validation split."""
     train_split, val_split = source.splits["train"], source.splits.get("val")
-    workers = machine.workers
-    if workers is None:
-        streamed = not isinstance(train_split.pictures, MemoryPictures)
-        workers = min(8, os.cpu_count() or 1) if streamed or machine.device.type != "cpu" else 0
+    workers = machine.loaders(train_split)
     train_loader = Loader(
         train_split,
         recipe.preprocess,

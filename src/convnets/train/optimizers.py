@@ -143,7 +143,7 @@ class TensorFlowRMSProp(_Descent):
 def limit_filters(model: nn.Module, rms: float) -> None:
     """Scale each convolution filter whose root mean square exceeds `rms` back to it (ZFNet, Sec. 3)."""
     for module in model.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d) and module.weight.requires_grad:
             size = module.weight.square().mean((1, 2, 3), keepdim=True).sqrt()
             module.weight.mul_((rms / size.clamp_min(1e-12)).clamp_max(1.0))
 

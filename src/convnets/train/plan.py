@@ -40,6 +40,7 @@ class Request:
     weights: str | None = None
     keep_head: bool = False
     minutes: float | None = None
+    source: Source | None = None  # `data`, opened, divided and checked before
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,13 @@ def make_plan(request: Request) -> Plan:
     ours = request.recipe is None or request.recipe in recipes.OURS
     asked = Recipe() if ours else recipes.find(str(request.recipe))
     early = spec.override(asked, [*_only(recipe_values, spec.DIVISION), *seed])
-    source = open_source(data, **spec.division(vars(early)), allow_empty=request.allow_empty)
+    source = request.source or open_source(data, **spec.division(vars(early)), allow_empty=request.allow_empty)
     if "train" not in source.splits:
         raise DataError(f"{data}: has no train split; training needs root/train/CLASS/* or one folder of class folders")
     recipe, said = _recipe(request, name, source, donor)
     later = spec.override(recipe, [*_only(recipe_values, spec.DIVISION), *seed])
-    if spec.division(vars(later)) != spec.division(vars(early)):  # the recipe was only known once the data was
+    # the recipe was only known once the data was
+    if request.source is None and spec.division(vars(later)) != spec.division(vars(early)):
         source = open_source(data, **spec.division(vars(later)), allow_empty=request.allow_empty)
     if request.epochs is not None and request.epochs != recipe.epochs:
         if request.epochs < 1:
@@ -103,8 +105,10 @@ def make_plan(request: Request) -> Plan:
     axes = axes if donor is None else donor.network.overrides | axes
     overrides = _overrides(name, axes, source, recipe, said)
     check_recipe(recipe, len(source.splits["train"]))
+    if recipe.patience and "val" not in source.splits:
+        raise UsageError(f"patience={recipe.patience}: nothing is set aside to validate on; raise --val-fraction")
     _check_network(name, overrides, recipe, len(source.splits["train"]))
-    source = check(source, bad=request.bad_images)
+    source = request.source or check(source, bad=request.bad_images)
     check_recipe(recipe, len(source.splits["train"]))  # again: bad pictures may have been left out
     preprocess, statistics = measure(source.splits["train"], recipe.preprocess, recipe.augment)
     recipe = dataclasses.replace(recipe, preprocess=preprocess)

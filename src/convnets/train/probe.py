@@ -25,7 +25,8 @@ from .plan import Plan, Request, make_plan
 from .run import describe_run
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 3))  # scikit-learn's C: the inverse of the weight decay
-FOLDS, MOST_IN_FOLDS = 5, 5000  # pictures that the strength is chosen on, at most
+FOLDS, FEWEST_IN_FOLDS, MOST_IN_FOLDS = 5, 500, 5000  # pictures that the strength is chosen on
+NUMBERS = 2e8  # that they may come to, times the classes: a fit takes time in proportion
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,21 @@ def probe(request: Request, machine: Machine, out: str | None = None) -> tuple[R
     RunFolder.check_out(out)
     plan = _plan(request)
     network = plan.network().to(machine.device)
+    if not can_be_probed(network):
+        raise UsageError(f"{network.name}: what follows its classifier is no logistic regression; fine-tune it instead")
     result, linear = _probed(plan, network, machine, [FEATURES])[FEATURES]
     _put_in(network, linear)
     folder = RunFolder.create(f"{plan.name}-probe", out)
     evaluation = None
     if "val" in plan.source.splits:
-        loader = Loader(plan.source.splits["val"], plan.recipe.preprocess, batch_size=128, statistics=plan.statistics)
+        val = plan.source.splits["val"]
+        loader = Loader(val, plan.recipe.preprocess, batch_size=128, workers=machine.loaders(val),
+                        statistics=plan.statistics)  # fmt: skip
         evaluation = evaluate_network(network, loader, plan.recipe.preprocess, machine.device, True,
                                       statistics=plan.statistics)  # fmt: skip
-    described = describe_run(plan, machine) | {"probe": {"strength": result.strength, "features": result.length}}
+    error = None if evaluation is None else evaluation.top1_error
+    probed = {"strength": result.strength, "features": result.length, "error": error}
+    described = describe_run(plan, machine) | {"probe": probed}
     folder.write_run(described)
     folder.save(BEST, {f"model.{name}": tensor for name, tensor in network.state_dict().items()}, described)
     return folder, result, evaluation
@@ -89,7 +96,7 @@ def _plan(request: Request) -> Plan:
 def _probed(plan: Plan, network: Network, machine: Machine, rows: Sequence[str]) -> dict[str, tuple[Probed, Linear]]:
     """For each row the classifier on its features, and how good it is."""
     train, val = plan.source.splits["train"], plan.source.splits.get("val")
-    eye = Eye(network, plan.recipe.preprocess, plan.statistics, machine.device, machine.workers or 0)
+    eye = Eye(network, plan.recipe.preprocess, plan.statistics, machine.device, machine.loaders(train))
     features = remembered(eye, train, rows)
     held_out = remembered(eye, val, rows) if val is not None else {}
     found = {}
@@ -105,7 +112,6 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) -
 
     The strength is the best of `STRENGTHS` by cross-validation; of classes with a single picture there is none.
     """
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
 
     mean, deviation = features.mean(0), features.std(0)
@@ -117,19 +123,26 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) -
     chosen, score, folds = 1.0, None, min(FOLDS, int(counts[counts > 0].min()))
     if folds >= 2:
         some, some_labels = scaled, labels
-        if len(labels) > MOST_IN_FOLDS:
+        most = min(MOST_IN_FOLDS, max(FEWEST_IN_FOLDS, folds * len(counts), int(NUMBERS / features.shape[1] / classes)))
+        if len(labels) > most:
             some, _, some_labels, _ = train_test_split(
-                scaled, labels, train_size=MOST_IN_FOLDS, stratify=labels, random_state=seed
+                scaled, labels, train_size=most, stratify=labels, random_state=seed
             )
         split = StratifiedKFold(folds, shuffle=True, random_state=seed)
         scores = {
-            strength: cross_val_score(LogisticRegression(C=strength, max_iter=1000), some, some_labels, cv=split).mean()
+            strength: cross_val_score(_regression(strength), some, some_labels, cv=split).mean()
             for strength in STRENGTHS
         }
         chosen = max(scores, key=scores.__getitem__)
         score = 100 * float(scores[chosen])
-    model = LogisticRegression(C=chosen, max_iter=1000).fit(scaled, labels)
+    model = _regression(chosen).fit(scaled, labels)
     return _unscaled(model, mean, deviation, classes), chosen, score
+
+
+def _regression(strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=strength, max_iter=1000)
 
 
 def _unscaled(model: Any, mean: np.ndarray, deviation: np.ndarray, classes: int) -> Linear:
@@ -144,13 +157,11 @@ def _unscaled(model: Any, mean: np.ndarray, deviation: np.ndarray, classes: int)
 
 
 def _put_in(network: Network, linear: Linear) -> None:
-    """The regression as the network's classifier. Raises UsageError where something stands behind it."""
+    """The regression as the network's classifier."""
     classifier = network.get_classifier()
-    if not can_be_probed(network) or classifier.bias is None:
-        raise UsageError(f"{network.name}: what follows its classifier is no logistic regression; fine-tune it instead")
     with torch.no_grad():
         classifier.weight.copy_(torch.from_numpy(linear.weight).reshape(classifier.weight.shape))
-        classifier.bias.copy_(torch.from_numpy(linear.bias))
+        classifier.bias.copy_(torch.from_numpy(linear.bias))  # type: ignore[union-attr]
 
 
 def can_be_probed(network: Network) -> bool:

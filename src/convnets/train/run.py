@@ -154,7 +154,10 @@ def _introduce(
     size = training.recipe.preprocess.size
     print(f"network {run['network']['name']}: {parameters:,} parameters, input {size}x{size}, on {training.device}")
     if training.is_over():
-        print(f"already finished: {training.epoch} epochs; to go on, add --epochs N --allow-change epochs")
+        more = "--epochs N --allow-change epochs"
+        if training.epoch < training.recipe.epochs:
+            more = "--patience 0 --allow-change patience"
+        print(f"already finished: {training.epoch} epochs; to go on, add {more}")
     elif resumed:
         ahead = range(training.epoch, min(training.epoch + 3, training.recipe.epochs))
         rates = ", ".join(f"{training.scheduler.rate(epoch):.4g}" for epoch in ahead)

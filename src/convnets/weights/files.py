@@ -20,6 +20,7 @@ from . import keras_files, pickles, safe_header
 from .safe_header import MOST_TENSORS
 
 ARCHIVE, PICKLE = b"PK\3\4", (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5")  # how such files begin
+OTHERS = (ARCHIVE, *PICKLE, keras_files.HDF5)  # and of these none is ours
 KERAS = "model.weights.h5"  # what an archive of Keras has its weights in
 
 

@@ -37,19 +37,41 @@ def fetch(spec: str) -> tuple[Path, Origin]:
         path = hub_file(published.file.removeprefix("hf:"), "model.safetensors", published.spec)
     else:
         path = _from_address(published)
-    return path, Origin(published.network, published.preprocess, tuple(class_names()), published.spec,
-                        bgr=published.colours == "caffe")  # fmt: skip
+    return path, _origin(published)
+
+
+def published_as(path: Path) -> Origin | None:
+    """What a file is, if it is one of those published ones whose hashes are known."""
+    digests = {kind: _digest(path, kind) for kind in ("sha256", "md5")}
+    for one in catalogue.everything():
+        kind, expected = _hash(one)
+        if expected and digests[kind].startswith(expected):
+            return _origin(one)
+    return None
+
+
+def _origin(published: Published) -> Origin:
+    bgr = published.colours == "caffe"
+    return Origin(published.network, published.preprocess, tuple(class_names()), published.spec, bgr)
+
+
+def _hash(published: Published) -> tuple[str, str]:
+    """By which the published file is known: the kind of the hash, and its beginning; empty where there is none."""
+    found = HASH.search(published.file.rpartition("/")[2])
+    return ("md5", published.md5) if published.md5 else ("sha256", found[1] if found else "")
+
+
+def _digest(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def _from_address(published: Published) -> Path:
     """In the library's own cache: torch's, where torchvision and timm look, too, or Keras's."""
     name = published.file.rpartition("/")[2]
-    path, kind, expected = Path(torch.hub.get_dir()) / "checkpoints" / name, "sha256", ""
-    if found := HASH.search(name):
-        expected = found[1]
+    path, (kind, expected) = Path(torch.hub.get_dir()) / "checkpoints" / name, _hash(published)
     if published.library == "keras":
-        home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-        path, kind, expected = Path(home) / "models" / name, "md5", published.md5
+        path = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models" / name
     fresh = not path.is_file()
     if fresh:
         try:
@@ -57,8 +79,7 @@ def _from_address(published: Published) -> Path:
             torch.hub.download_url_to_file(published.file, str(path), None, progress=sys.stderr.isatty())
         except (URLError, OSError) as error:
             raise _offline(published.spec, published.file, error) from None
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, kind).hexdigest()
+    digest = _digest(path, kind)
     if not digest.startswith(expected):
         if fresh:
             path.unlink()
@@ -97,12 +118,15 @@ def fetch_folder(spec: str) -> Path:
     return config.parent
 
 
-def read_config(folder: Path) -> tuple[Origin, dict[str, Any] | None]:
-    """What a folder's config.json says, and the network's axes where it is ours. Raises CheckpointError."""
+def read_config(folder: Path) -> tuple[Origin, dict[str, Any] | None, dict[str, Any]]:
+    """What a folder's config.json says; where it is ours, the network's axes, and how it was trained.
+
+    Raises CheckpointError.
+    """
     config = _read(folder / CONFIG)
     try:
         own = config.get("convnets")
-        return of_config(config, str(folder)), own and own["network"]["overrides"]
+        return of_config(config, str(folder)), own and own["network"]["overrides"], own.get("run", {}) if own else {}
     except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise CheckpointError(f"{folder / CONFIG}: damaged ({error})") from None
 

@@ -19,9 +19,12 @@ from torch import Tensor
 
 from ..errors import CheckpointError, UsageError
 from .order import in_order
+from .safe_header import MOST_TENSORS
 
-HDF5 = b"\x89HDF\r\n\x1a\n"
-NUMBERED = re.compile(r"(conv2d|separable_conv2d|batch_normalization|dense)(?:_(\d+))?")
+HDF5, HEAP, FREE = b"\x89HDF\r\n\x1a\n", b"GCOL\1\0\0\0", b"\0\0"
+MOST_TEXT = 64 * 2**20  # bytes that the names in an attribute may come to
+MOST_STEPS = 20_000  # from a group or array to another; the largest networks take a third of them
+NUMBERED = re.compile(r"(conv2d|separable_conv2d|batch_normalization|dense)(?:_(\d{1,6}))?")
 SHORTCUT = re.compile(r"(.+)_0_(?:conv|bn)")
 
 
@@ -51,17 +54,33 @@ def read_hdf5(data: bytes, path: Path) -> dict[str, Tensor]:
         raise UsageError(f"{path}: a file of Keras, read with h5py; pip install 'convnets[keras]'") from None
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            stored = list(stored_layers(file, Reader(path, len(data))))
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
+            stored = list(stored_layers(file, Reader(path, len(data), _longest_text(data))))
+        if not stored:
+            raise CheckpointError(f"{path}: an HDF5 file without layers of Keras")
+        return in_torchs_form(stored, path)
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, MemoryError) as error:
         raise CheckpointError(f"{path}: damaged, or no file of Keras ({' '.join(str(error).split())[:120]})") from None
-    if not stored:
-        raise CheckpointError(f"{path}: an HDF5 file without layers of Keras")
-    return in_torchs_form(stored, path)
+
+
+def _longest_text(data: bytes) -> int:
+    """Bytes of the longest object in the file's heaps, where texts of any length lie that many names may share."""
+    longest, place = 0, data.find(HEAP)
+    while place >= 0:
+        end = min(len(data), place + int.from_bytes(data[place + 8 : place + 16], "little"))
+        item = place + 16
+        while item + 16 <= end and (size := int.from_bytes(data[item + 8 : item + 16], "little")):
+            if data[item : item + 2] != FREE:
+                longest = max(longest, min(size, len(data)))
+            item += 16 + -(-size // 8) * 8
+        place = data.find(HEAP, place + 8)
+    return longest
 
 
 def in_torchs_form(stored: list[Stored], path: Path) -> dict[str, Tensor]:
     """The layers' tensors as torch has them, in the order in which the network runs, each block's shortcut last."""
     names = {layer.name for layer in stored}
+    if len(names) < len(stored):
+        raise CheckpointError(f"{path}: two layers have one name")
     norms = _in_order([layer for layer in stored if layer.is_norm], names)
     others = _in_order([layer for layer in stored if not layer.is_norm], names)
     # separable ones first, as in a block before its shortcut: a file may keep the order among layers of a kind alone
@@ -144,9 +163,9 @@ def stored_layers(file: Any, read: Reader) -> Iterator[Stored]:
     if "layer_names" not in root.attrs:
         yield from _of_groups(root, read)
         return
-    for name in map(_text, root.attrs["layer_names"]):
+    for name in read.names(root, "layer_names"):
         group, found = read.child(root, name), dict[str, list[Tensor]]()
-        for weight in map(_text, group.attrs["weight_names"]):
+        for weight in read.names(group, "weight_names"):
             layer = weight.rpartition("/")[0] or name  # of a network within a network, its own layers'
             found.setdefault(layer, []).append(read.tensor(group, weight))
         yield from (Stored(layer.rpartition("/")[2], tensors) for layer, tensors in found.items())
@@ -160,7 +179,7 @@ def _of_groups(group: Any, read: Reader) -> Iterator[Stored]:
         variables = read.child(layer, "vars") if "vars" in layer else None
         tensors = [read.tensor(variables, number) for number in sorted(variables or (), key=int)]
         if variables is not None and tensors:
-            yield Stored(_text(variables.attrs.get("name", name)), tensors)
+            yield Stored(read.names(variables, "name")[0] if "name" in variables.attrs else name, tensors)
         yield from _of_groups(layer, read)
 
 
@@ -171,28 +190,39 @@ def _text(value: Any) -> str:
 class Reader:
     """Takes what lies in the file itself, as it is, and no more of it than the file is long."""
 
-    def __init__(self, path: Path, limit: int) -> None:
-        self.path, self.left = path, limit
+    def __init__(self, path: Path, limit: int, longest_text: int = 0) -> None:
+        self.path, self.left, self.longest_text = path, limit, longest_text
+        self.steps = MOST_STEPS
 
     def child(self, group: Any, name: str) -> Any:
         """What lies in a group under this name, and not behind a link to elsewhere."""
         import h5py
 
         for part in name.split("/"):
+            self.steps -= 1
+            if self.steps < 0:
+                raise CheckpointError(f"{self.path}: has more groups and arrays than any network")
             if not isinstance(group.get(part, getlink=True), h5py.HardLink):
-                raise CheckpointError(f"{self.path}: {name!r} is a link, or is missing")
+                raise CheckpointError(f"{self.path}: {name[:80]!r} is a link, or is missing")
             group = group[part]
         return group
+
+    def names(self, group: Any, attribute: str) -> list[str]:
+        """The texts of an attribute, one or several, where they cannot come to more than a network's names."""
+        count = int(np.prod(group.attrs.get_id(attribute).shape))
+        if count > MOST_TENSORS or count * self.longest_text > MOST_TEXT:
+            raise CheckpointError(f"{self.path}: its {attribute} are longer than any network's")
+        return [_text(value) for value in np.ravel(group.attrs[attribute])]
 
     def tensor(self, group: Any, name: str) -> Tensor:
         """An array of numbers that is stored as it is: a compressed or virtual one can promise anything."""
         import h5py
 
         stored = self.child(group, name)
-        if not isinstance(stored, h5py.Dataset) or stored.dtype.kind not in "fiu":
-            raise CheckpointError(f"{self.path}: {name!r} is no array of numbers")
+        if not isinstance(stored, h5py.Dataset) or stored.dtype.kind not in "fiu" or not stored.size:
+            raise CheckpointError(f"{self.path}: {name[:80]!r} is no array of numbers, or an empty one")
         if stored.chunks is not None or stored.is_virtual or stored.external:
-            raise CheckpointError(f"{self.path}: {name!r} is compressed, virtual or elsewhere, as no file of Keras is")
+            raise CheckpointError(f"{self.path}: {name[:80]!r} is compressed, virtual or elsewhere, unlike Keras's")
         self.left -= stored.nbytes
         if self.left < 0:
             raise CheckpointError(f"{self.path}: its arrays promise more than the file holds")
