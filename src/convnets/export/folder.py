@@ -86,16 +86,9 @@ def _run(state: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def card(loaded: Loaded, licence: str) -> str:
-    """README.md: what it is, how it was trained, how good it was, how to use it."""
-    paper, preprocess, state = papers.find(loaded.network.name).paper, loaded.preprocess, loaded.state
-    more = ", ..." if len(loaded.classes) > MOST_CLASSES else ""
-    rows = {
-        "paper": f"{paper.authors}: {paper.title}, {paper.venue} {paper.year}",
-        "classes": f"{len(loaded.classes)}: {', '.join(loaded.classes[:MOST_CLASSES])}{more}",
-        "input": f"{preprocess.channels}x{preprocess.size}x{preprocess.size}, "
-        + (f"the centre of pictures of shorter side {preprocess.resize}" if preprocess.resize else "the centre"),
-    }
+def _history(state: dict[str, Any]) -> dict[str, str]:
+    """The card's lines on how it was trained and how good it was."""
+    rows: dict[str, str] = {}
     if recipe := state.get("recipe"):
         counts = state["source"]["fingerprint"].get("samples", {})
         pictures = ", ".join(f"{count:,} {split}" for split, count in counts.items())
@@ -114,6 +107,20 @@ def card(loaded: Loaded, licence: str) -> str:
         )
     if best := state.get("best"):
         rows["error while training"] = f"{best['error']:.2f} % on the pictures set aside, one centre crop"
+    return rows
+
+
+def card(loaded: Loaded, licence: str) -> str:
+    """README.md: what it is, how it was trained, how good it was, how to use it."""
+    paper, preprocess, state = papers.find(loaded.network.name).paper, loaded.preprocess, loaded.state
+    more = ", ..." if len(loaded.classes) > MOST_CLASSES else ""
+    rows = {
+        "paper": f"{paper.authors}: {paper.title}, {paper.venue} {paper.year}",
+        "classes": f"{len(loaded.classes)}: {', '.join(loaded.classes[:MOST_CLASSES])}{more}",
+        "input": f"{preprocess.channels}x{preprocess.size}x{preprocess.size}, "
+        + (f"the centre of pictures of shorter side {preprocess.resize}" if preprocess.resize else "the centre"),
+    }
+    rows |= _history(state)
     table = "\n".join(f"| {key} | {value} |" for key, value in rows.items())
     return f"""---
 license: {licence}
