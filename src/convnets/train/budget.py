@@ -14,7 +14,7 @@ from .machine import Machine
 from .plan import Plan, split_assignments
 from .schedules import rescale
 
-SHARE = 0.94  # of the time, for epochs: the rest is for what comes before and after them
+SHARE = 0.9  # of the time, for epochs: the rest is for what comes before and after, and for what else the machine does
 FEWEST_EPOCHS = 4  # with less time than that, an epoch shows only some of the pictures
 MEASURED, MOST_SECONDS = 0.02, 8.0  # share of the time to measure steps for, and its limit
 
