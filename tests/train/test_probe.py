@@ -69,7 +69,8 @@ def test_the_regression_is_scikit_learns(classes: int) -> None:
     assert np.allclose(found[:, :classes], expected, atol=1e-6)
     assert (found[:, classes] == 0).all()  # a class without pictures
     assert strength in probing.STRENGTHS and score is not None and 100 / classes < score < 100
-    assert linear.accuracy(features, labels) == 100 * reference.score(scaler.transform(features[:, :3]), labels)
+    right = 100 - linear.evaluation(features, labels).top1_error
+    assert right == pytest.approx(100 * reference.score(scaler.transform(features[:, :3]), labels))
 
 
 def test_a_class_with_one_picture_leaves_nothing_to_choose_by() -> None:

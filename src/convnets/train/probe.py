@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..data import Loader
 from ..errors import UsageError
-from ..evaluate import Evaluation, evaluate_network
+from ..evaluate import Evaluation, Tally
 from ..evaluate.features import FEATURES, Eye, remembered
 from ..network import Network
 from ..runs import RunFolder
@@ -47,9 +46,11 @@ class Linear:
     weight: np.ndarray
     bias: np.ndarray
 
-    def accuracy(self, features: np.ndarray, labels: np.ndarray) -> float:
-        """Percent."""
-        return 100 * float(((features @ self.weight.T + self.bias).argmax(1) == labels).mean())
+    def evaluation(self, features: np.ndarray, labels: np.ndarray) -> Evaluation:
+        """How good it is on features (N, D), which need not be computed again for that."""
+        tally = Tally(len(self.bias))
+        tally.update(torch.from_numpy(features @ self.weight.T + self.bias), torch.from_numpy(labels))
+        return tally.result()
 
 
 def probe(request: Request, machine: Machine, out: str | None = None) -> tuple[RunFolder, Probed, Evaluation | None]:
@@ -62,16 +63,9 @@ def probe(request: Request, machine: Machine, out: str | None = None) -> tuple[R
     network = plan.network().to(machine.device)
     if not can_be_probed(network):
         raise UsageError(f"{network.name}: what follows its classifier is no logistic regression; fine-tune it instead")
-    result, linear = _probed(plan, network, machine, [FEATURES])[FEATURES]
+    result, linear, evaluation = _probed(plan, network, machine, [FEATURES])[FEATURES]
     _put_in(network, linear)
     folder = RunFolder.create(f"{plan.name}-probe", out)
-    evaluation = None
-    if "val" in plan.source.splits:
-        val = plan.source.splits["val"]
-        loader = Loader(val, plan.recipe.preprocess, batch_size=128, workers=machine.loaders(val),
-                        statistics=plan.statistics)  # fmt: skip
-        evaluation = evaluate_network(network, loader, plan.recipe.preprocess, machine.device, True,
-                                      statistics=plan.statistics)  # fmt: skip
     error = None if evaluation is None else evaluation.top1_error
     probed = {"strength": result.strength, "features": result.length, "error": error}
     described = describe_run(plan, machine) | {"probe": probed}
@@ -84,7 +78,7 @@ def compare_rows(request: Request, machine: Machine, rows: Sequence[str]) -> lis
     """How well a classifier does on the mean features of each of these rows; nothing is saved."""
     plan = _plan(request)
     network = plan.network().to(machine.device)
-    return [result for result, _ in _probed(plan, network, machine, rows).values()]
+    return [result for result, *_ in _probed(plan, network, machine, rows).values()]
 
 
 def _plan(request: Request) -> Plan:
@@ -93,7 +87,9 @@ def _plan(request: Request) -> Plan:
     return make_plan(request)
 
 
-def _probed(plan: Plan, network: Network, machine: Machine, rows: Sequence[str]) -> dict[str, tuple[Probed, Linear]]:
+def _probed(
+    plan: Plan, network: Network, machine: Machine, rows: Sequence[str]
+) -> dict[str, tuple[Probed, Linear, Evaluation | None]]:
     """For each row the classifier on its features, and how good it is."""
     train, val = plan.source.splits["train"], plan.source.splits.get("val")
     eye = Eye(network, plan.recipe.preprocess, plan.statistics, machine.device, machine.loaders(train))
@@ -102,17 +98,20 @@ def _probed(plan: Plan, network: Network, machine: Machine, rows: Sequence[str])
     found = {}
     for row in rows:
         linear, strength, score = fit(features[row], train.labels, len(plan.source.classes), plan.recipe.seed)
-        validation = linear.accuracy(held_out[row], val.labels) if val is not None else None
-        found[row] = Probed(row, features[row].shape[1], strength, score, validation), linear
+        held = linear.evaluation(held_out[row], val.labels) if val is not None else None
+        right = None if held is None else 100 - held.top1_error
+        found[row] = Probed(row, features[row].shape[1], strength, score, right), linear, held
     return found
 
 
 def fit(features: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) -> tuple[Linear, float, float | None]:
     """The regularised logistic regression on features (N, D), its strength, and the accuracy that chose it (percent).
 
-    The strength is the best of `STRENGTHS` by cross-validation; of classes with a single picture there is none.
+    The strength is the best of `STRENGTHS` by cross-validation, tried from the smallest on; of classes with a single
+    picture there is none.
     """
     from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+    from threadpoolctl import threadpool_limits
 
     mean, deviation = features.mean(0), features.std(0)
     deviation[deviation < 1e-6 * max(1e-12, deviation.max())] = np.inf  # what never changes says nothing
@@ -120,6 +119,7 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) -
     counts = np.bincount(labels)
     if (counts > 0).sum() < 2:
         raise UsageError("a classifier needs pictures of two classes at least")
+    scores: dict[float, float] = {}
     chosen, score, folds = 1.0, None, min(FOLDS, int(counts[counts > 0].min()))
     if folds >= 2:
         some, some_labels = scaled, labels
@@ -129,13 +129,15 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) -
                 scaled, labels, train_size=most, stratify=labels, random_state=seed
             )
         split = StratifiedKFold(folds, shuffle=True, random_state=seed)
-        scores = {
-            strength: cross_val_score(_regression(strength), some, some_labels, cv=split).mean()
-            for strength in STRENGTHS
-        }
+        with threadpool_limits(1):  # several would spin at every one of many small products, ten times slower in all
+            for strength in STRENGTHS:
+                scores[strength] = cross_val_score(_regression(strength), some, some_labels, cv=split).mean()
+                if max(list(scores.values())[-2:]) < max(scores.values()):
+                    break  # two in a row did worse, and the next take longest
         chosen = max(scores, key=scores.__getitem__)
         score = 100 * float(scores[chosen])
-    model = _regression(chosen).fit(scaled, labels)
+    with threadpool_limits(1):
+        model = _regression(chosen).fit(scaled, labels)
     return _unscaled(model, mean, deviation, classes), chosen, score
 
 
