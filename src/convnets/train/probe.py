@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import UsageError
+from ..errors import CheckpointError, UsageError
 from ..evaluate import Evaluation, Tally
 from ..evaluate.features import FEATURES, Eye, remembered
 from ..network import Network
@@ -113,9 +113,11 @@ def fit(features: np.ndarray, labels: np.ndarray, classes: int, seed: int = 0) -
     from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
     from threadpoolctl import threadpool_limits
 
-    mean, deviation = features.mean(0), features.std(0)
+    if not np.isfinite(features).all():
+        raise CheckpointError("what the network sees is NaN or infinite; its weights are of no use for a probe")
+    mean, deviation = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
     deviation[deviation < 1e-6 * max(1e-12, deviation.max())] = np.inf  # what never changes says nothing
-    scaled = (features - mean) / deviation
+    scaled = ((features - mean) / deviation).astype(np.float32)
     counts = np.bincount(labels)
     if (counts > 0).sum() < 2:
         raise UsageError("a classifier needs pictures of two classes at least")

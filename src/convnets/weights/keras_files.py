@@ -22,6 +22,7 @@ from .order import in_order
 from .safe_header import MOST_TENSORS
 
 HDF5, HEAP, FREE = b"\x89HDF\r\n\x1a\n", b"GCOL\1\0\0\0", b"\0\0"
+SAID = ("model_config", "training_config")  # long texts that Keras writes, one of each
 MOST_TEXT = 64 * 2**20  # bytes that the names in an attribute may come to
 MOST_STEPS = 20_000  # from a group or array to another; the largest networks take a third of them
 NUMBERED = re.compile(r"(conv2d|separable_conv2d|batch_normalization|dense)(?:_(\d{1,6}))?")
@@ -54,7 +55,7 @@ def read_hdf5(data: bytes, path: Path) -> dict[str, Tensor]:
         raise UsageError(f"{path}: a file of Keras, read with h5py; pip install 'convnets[keras]'") from None
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            stored = list(stored_layers(file, Reader(path, len(data), _longest_text(data))))
+            stored = list(stored_layers(file, Reader(path, len(data), _longest_text(file, data))))
         if not stored:
             raise CheckpointError(f"{path}: an HDF5 file without layers of Keras")
         return in_torchs_form(stored, path)
@@ -62,14 +63,15 @@ def read_hdf5(data: bytes, path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path}: damaged, or no file of Keras ({' '.join(str(error).split())[:120]})") from None
 
 
-def _longest_text(data: bytes) -> int:
-    """Bytes of the longest object in the file's heaps, where texts of any length lie that many names may share."""
+def _longest_text(file: Any, data: bytes) -> int:
+    """Bytes of the longest text in the file's heaps, which many names may share, but those that say what it is of."""
+    known = {len(_text(file.attrs[name]).encode()) for name in SAID if name in file.attrs}
     longest, place = 0, data.find(HEAP)
     while place >= 0:
         end = min(len(data), place + int.from_bytes(data[place + 8 : place + 16], "little"))
         item = place + 16
         while item + 16 <= end and (size := int.from_bytes(data[item + 8 : item + 16], "little")):
-            if data[item : item + 2] != FREE:
+            if data[item : item + 2] != FREE and size not in known and size - 1 not in known:
                 longest = max(longest, min(size, len(data)))
             item += 16 + -(-size // 8) * 8
         place = data.find(HEAP, place + 8)
