@@ -30,11 +30,16 @@ def list_(name: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_about(one) for one in found], indent=2))
         return
-    rows = [[one.network, one.spec, _percent(one.top1), _percent(one.top5), f"1 crop of {one.size} from {one.resize}",
-             one.licence] for one in found]  # fmt: skip
+    rows = [[one.network, one.spec, _percent(one.top1), _percent(one.top5), _protocol(one), one.licence]
+            for one in found]  # fmt: skip
     click.echo(table(["network", "--weights", "top-1", "top-5", "protocol", "licence"], rows, right={2, 3}))
     click.echo("\nAccuracies on ImageNet's validation pictures, as the library states them; a name without its last")
     click.echo("part (torchvision:resnet50) is the library's own choice, which is the first of several here.")
+
+
+def _protocol(one: catalogue.Published) -> str:
+    """How the accuracies were measured; Keras does not say what the crop is cut from."""
+    return f"1 crop of {one.size}" + ("" if one.library == "keras" else f" from {one.resize}")
 
 
 def _percent(value: float | None) -> str:

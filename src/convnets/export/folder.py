@@ -115,7 +115,7 @@ def card(loaded: Loaded, licence: str) -> str:
     paper, preprocess, state = papers.find(loaded.network.name).paper, loaded.preprocess, loaded.state
     more = ", ..." if len(loaded.classes) > MOST_CLASSES else ""
     rows = {
-        "paper": f"{paper.authors}: {paper.title}, {paper.venue} {paper.year}",
+        "paper": f"{paper.authors}: {paper.title}, {paper.venue}",
         "classes": f"{len(loaded.classes)}: {', '.join(loaded.classes[:MOST_CLASSES])}{more}",
         "input": f"{preprocess.channels}x{preprocess.size}x{preprocess.size}, "
         + (f"the centre of pictures of shorter side {preprocess.resize}" if preprocess.resize else "the centre"),
