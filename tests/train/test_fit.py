@@ -15,6 +15,7 @@ from convnets import runs
 from convnets.cli import run
 from convnets.errors import DivergedError, UsageError
 from convnets.train import fit as fitting
+from convnets.train import task as tasks
 from convnets.train.budget import within
 from convnets.train.machine import Machine
 from convnets.train.plan import Request, make_plan
@@ -74,7 +75,7 @@ def test_from_weights_it_probes_and_tunes_and_keeps_the_better(tmp_path: Path, c
 def test_weights_are_those_that_the_time_allows(
     rate: float, name: str, photographs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting, "pictures_per_second", lambda name, *_, **__: rate * (2 if name == "resnet18" else 1))
+    monkeypatch.setattr(tasks, "pictures_per_second", lambda name, *_, **__: rate * (2 if name == "resnet18" else 1))
     monkeypatch.setattr(fitting, "fetch", lambda spec: None)
     task = task_of(photographs, minutes=5)
     assert fitting._weights_at_hand(task) == f"torchvision:{name}" and task.said[0].startswith("weights: torchvision:")
@@ -84,7 +85,7 @@ def test_weights_that_cannot_be_had_are_done_without(photographs: Path, monkeypa
     def nothing(spec: str) -> None:
         raise UsageError(f"{spec}: cannot be downloaded")
 
-    monkeypatch.setattr(fitting, "pictures_per_second", lambda *_, **__: 1000.0)
+    monkeypatch.setattr(tasks, "pictures_per_second", lambda *_, **__: 1000.0)
     monkeypatch.setattr(fitting, "fetch", nothing)
     task = task_of(photographs)
     assert fitting._weights_at_hand(task) is None
@@ -93,9 +94,9 @@ def test_weights_that_cannot_be_had_are_done_without(photographs: Path, monkeypa
     assert fitting._weights_at_hand(small) is None and "small or grey" in small.said[0]
 
 
-def task_of(data: str | Path, minutes: float = 5.0) -> fitting.Task:
+def task_of(data: str | Path, minutes: float = 5.0) -> tasks.Task:
     division = fitting._division(str(data), seed=0)
-    return fitting.Task(str(data), division, CPU, minutes, None, None, "error", lambda line: None)
+    return tasks.Task(str(data), division, CPU, minutes, None, None, "error", lambda line: None)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_weights_in_the_cache_are_found_where_others_are_not(
         if spec != "torchvision:resnet18":
             raise UsageError(f"{spec}: cannot be downloaded")
 
-    monkeypatch.setattr(fitting, "pictures_per_second", lambda *_, **__: 1000.0)
+    monkeypatch.setattr(tasks, "pictures_per_second", lambda *_, **__: 1000.0)
     monkeypatch.setattr(fitting, "fetch", only_small)
     assert fitting._weights_at_hand(task_of(photographs)) == "torchvision:resnet18"
 

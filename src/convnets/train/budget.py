@@ -29,7 +29,7 @@ def within(plan: Plan, machine: Machine, minutes: float) -> Plan:
     began = time.monotonic()
     values = forecast(plan, machine, min(MOST_SECONDS, MEASURED * 60 * minutes))
     left = SHARE * 60 * minutes - (time.monotonic() - began)
-    step, between, steps = (values[f"{key}"] for key in ("seconds_per_step", "seconds_between", "steps_per_epoch"))
+    step, between, steps = (values[key] for key in ("seconds_per_step", "seconds_between", "steps_per_epoch"))
     epochs, recipe = math.floor(left / (steps * step + between)), plan.recipe
     if epochs < FEWEST_EPOCHS:
         epochs, steps = FEWEST_EPOCHS, math.floor((left / FEWEST_EPOCHS - between) / step)

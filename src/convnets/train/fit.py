@@ -6,32 +6,28 @@ Whatever is chosen is said, with the reason, and kept in the run.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from .. import runs
-from ..data import Loader, Source, check, open_source
-from ..data.pictures import MemoryPictures
+from ..data import Loader, Source, open_source
 from ..errors import DivergedError, ResourceError, UsageError
-from ..evaluate import Evaluation, evaluate_network, evaluating
+from ..evaluate import Evaluation, evaluate_network
 from ..evaluate.pictures import draw_confusion
-from ..models import axes, create_model
 from ..papers import weights as published
 from ..recipes.quick import SMALL
 from ..runs.folder import RUN, RunFolder
 from ..weights import fetch
-from .choose import LOOKED_AT, common_size
+from .choose import common_size
 from .machine import Machine
-from .plan import Request
 from .probe import can_be_probed, probe
 from .run import start
+from .task import Task
 
 
 class Candidate(NamedTuple):
@@ -53,7 +49,6 @@ LEFT = 0.25  # share of the time that has to be left after a probe, so that fine
 # Pictures that are set aside: some to validate on, and where the data has no others, some for the test.
 DIVIDED: dict[str, Any] = {"val_is_test": True, "test_fraction": 0.2}
 VAL_FRACTION, MOST_TO_VALIDATE, MOST_TO_TEST = 0.1, 2_000, 5_000
-MOST_FOR_THE_TEST = 0.25  # of the time is kept for the test; where that needs more, all of it takes longer
 FEW = 2_000  # pictures, up to which a network sees each so often that it has to be kept from learning them by heart
 FOR_FEW = ("augment.mixup=0.2", "label_smoothing=0.1", "ema=0.99", "optimizer.lr=0.05")
 LEAST_TO_SELECT = 200  # validation pictures; of fewer, chance decides which epoch is best
@@ -77,75 +72,6 @@ class Fitted:
         return {"run": str(self.path), "split": self.split, **tested, "seconds": seconds, "said": self.said}
 
 
-@dataclass
-class Task:
-    """What is asked for, what was said so far, and the time that is left."""
-
-    data: str
-    division: dict[str, Any]
-    machine: Machine
-    minutes: float
-    model: str | None
-    out: str | None
-    bad_images: str
-    tell: Callable[[str], object]
-    began: float = field(default_factory=time.monotonic)
-    reserved: float = 0.0  # minutes for the test at the end
-    said: list[str] = field(default_factory=list)
-
-    @cached_property
-    def source(self) -> Source:
-        """The data, divided, every picture decoded once."""
-        return check(open_source(self.data, **self.division), bad=self.bad_images)
-
-    @cached_property
-    def decoding(self) -> float:
-        """Seconds that a picture takes before a network sees it, shared by the processors."""
-        pictures, began = self.source.splits["train"].pictures, time.perf_counter()
-        if isinstance(pictures, MemoryPictures):
-            return 0.0
-        for index in range(min(len(pictures), LOOKED_AT)):
-            pictures.load(index)
-        return (time.perf_counter() - began) / LOOKED_AT / (os.cpu_count() or 1)
-
-    def speed(self, name: str, side: int, *, training: bool) -> float:
-        """Pictures a second through this network at this side."""
-        rate = pictures_per_second(name, side, self.machine.device, training=training)
-        return 1 / (1 / rate + self.decoding)
-
-    def say(self, line: str) -> None:
-        """Tell what was chosen, and keep it for the run."""
-        self.said.append(line)
-        self.tell(line)
-
-    @property
-    def pictures(self) -> int:
-        """How many there are to train on."""
-        return len(self.source.splits["train"])
-
-    @property
-    def split(self) -> str:
-        """The split of the final test."""
-        return next(name for name in ("test", "val", "train") if name in self.source.splits)
-
-    def reserve(self, rate: float) -> None:
-        """Keep the time that the test takes at `rate` pictures a second."""
-        needed = len(self.source.splits[self.split]) / rate / 60
-        self.reserved = min(needed, MOST_FOR_THE_TEST * self.minutes)
-        if needed > self.reserved:
-            self.say(f"test: of so many pictures, it takes about {needed - self.reserved:.1f} minutes more")
-
-    def left(self) -> float:
-        """Minutes before the test; hardly any where the time is over."""
-        return max(1e-3, self.minutes - self.reserved - (time.monotonic() - self.began) / 60)
-
-    def request(self, **options: Any) -> Request:
-        """The options of a training command on this data."""
-        given = [*(f"{key}={value}" for key, value in self.division.items()), *options.pop("assignments", ())]
-        about: dict[str, Any] = {"data": self.data, "source": self.source, "bad_images": self.bad_images}
-        return Request(assignments=given, **about, **options)
-
-
 def fit(
     data: str,
     *,
@@ -162,10 +88,9 @@ def fit(
     """Train the best classifier for the pictures of `data` that `minutes` on this machine allow, and test it.
 
     It starts from `weights`, else for photographs from published ones that are at hand or can be downloaded, else, or
-    where `scratch` is asked for, from no weights. `model` names the
-    network of weights that do not say it. `data` is what --data takes; its validation pictures are the test
-    where it has no other, and where it has neither, some are set aside. Raises UsageError and DataError as training
-    does.
+    where `scratch` is asked for, from no weights. `model` names the network of weights that do not say it. `data` is
+    what --data takes; its validation pictures are the test where it has no other, and where it has neither, some are
+    set aside. Raises UsageError and DataError as training does.
     """
     RunFolder.check_out(out)
     if not 0 < minutes < math.inf:
@@ -311,29 +236,6 @@ def _selection(task: Task) -> list[str]:
         return []
     task.say(f"weights of the last epoch: {validating} pictures are too few to tell which epoch's are the best")
     return ["select=last"]
-
-
-def pictures_per_second(name: str, side: int, device: torch.device, *, training: bool) -> float:
-    """How fast a network goes at a side in pixels, measured on a few batches; without decoding."""
-    given = {"input_size": side} if "input_size" in axes(name) else {}
-    network = create_model(name, **given).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    pictures = torch.randn(16, network.in_channels, side, side, device=device)
-    pictures = pictures.contiguous(memory_format=torch.channels_last)
-
-    def once() -> None:
-        if training:
-            network.train()(pictures).sum().backward()
-        else:
-            with evaluating(network):
-                network(pictures)
-        if device.type != "cpu":
-            torch.accelerator.synchronize(device)
-
-    once()
-    began = time.perf_counter()
-    once()
-    once()
-    return 2 * len(pictures) / (time.perf_counter() - began)
 
 
 def _tested(task: Task, folder: RunFolder) -> Fitted:
