@@ -19,6 +19,7 @@ from ..errors import CheckpointError, UsageError
 from ..papers import weights as catalogue
 from ..papers.weights import Published
 from ..spec import Preprocess, from_dict
+from .keras_files import HDF5
 from .known import Origin
 
 HASH = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # torch's files end in the beginning of their SHA-256
@@ -42,10 +43,12 @@ def fetch(spec: str) -> tuple[Path, Origin]:
 
 def published_as(path: Path) -> Origin | None:
     """What a file is, if it is one of those published ones whose hashes are known."""
-    digests = {kind: _digest(path, kind) for kind in ("sha256", "md5")}
+    with path.open("rb") as file:
+        is_keras = file.read(len(HDF5)) == HDF5  # the only ones that are known by another kind of hash
+    digest = _digest(path, "md5" if is_keras else "sha256")
     for one in catalogue.everything():
         kind, expected = _hash(one)
-        if expected and digests[kind].startswith(expected):
+        if expected and is_keras == (kind == "md5") and digest.startswith(expected):
             return _origin(one)
     return None
 
