@@ -21,6 +21,7 @@ from convnets.models import create_model
 from convnets.runs import checkpoint
 from convnets.runs.folder import RunFolder
 from convnets.train import keeper, run
+from convnets.train.machine import Machine
 from convnets.train.plan import Request, make_plan
 
 
@@ -184,7 +185,7 @@ def test_a_closed_pipe_does_not_end_a_training(here: Path, monkeypatch: pytest.M
 
 
 def test_pictures_that_cannot_be_written_are_a_warning(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run.start(Request(epochs=1), run.Machine(torch.device("cpu")), "run")
+    run.start(Request(epochs=1), Machine(torch.device("cpu")), "run")
     for name in ("curves.png", "confusion.png"):
         (here / "run" / name).unlink()
         (here / "run" / name).mkdir()

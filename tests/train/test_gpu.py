@@ -10,6 +10,7 @@ import torch
 from convnets.errors import Interrupted
 from convnets.runs import checkpoint
 from convnets.train import keeper, run
+from convnets.train.machine import Machine
 from convnets.train.plan import Request
 from convnets.train.resume import resume
 from convnets.train.state import Training
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 @pytest.mark.parametrize("precision", ["auto", "float32", "float16"])
 def test_a_run_learns_and_goes_on(precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request = Request("resnet20", "digits", epochs=8, assignments=(f"precision={precision}",))
-    machine, out = run.Machine(torch.device("cuda")), tmp_path / "run"
+    machine, out = Machine(torch.device("cuda")), tmp_path / "run"
     after_step = keeper.RunKeeper.after_step
 
     def stopped(self: keeper.RunKeeper, training: Training) -> None:

@@ -20,8 +20,8 @@ from convnets.errors import UsageError
 from convnets.evaluate import features
 from convnets.spec import Preprocess
 from convnets.train import probe as probing
+from convnets.train.machine import Machine
 from convnets.train.plan import Request
-from convnets.train.run import Machine
 
 Capture = pytest.CaptureFixture[str]
 CPU = Machine(torch.device("cpu"))

@@ -26,6 +26,7 @@ from convnets.models import create_model
 from convnets.runs import checkpoint
 from convnets.runs.folder import LAST, RunFolder
 from convnets.train import keeper, run
+from convnets.train.machine import Machine
 from convnets.train.plan import Request
 from convnets.train.resume import FIXED, resume
 from convnets.train.state import Training
@@ -102,7 +103,7 @@ class Finished:
     def __getitem__(self, kind: str) -> dict[str, str]:
         if kind not in self.done:
             out = str(self.root / kind)
-            run.start(request_of(kind, self.pictures), run.Machine(CPU), out)
+            run.start(request_of(kind, self.pictures), Machine(CPU), out)
             self.done[kind] = fingerprint(self.root / kind)
         return self.done[kind]
 
@@ -155,7 +156,7 @@ def interrupted(
     with monkeypatch.context() as patch:
         stop_after(patch, steps)
         with pytest.raises(Interrupted) as stopped:
-            run.start(request_of(kind, pictures), run.Machine(CPU, workers), str(out))
+            run.start(request_of(kind, pictures), Machine(CPU, workers), str(out))
     assert stopped.value.exit_code == 143
 
 
@@ -170,7 +171,7 @@ def test_r01_stopped_at_an_epochs_end(
 ) -> None:
     expected, out = finished[kind], tmp_path / "run"
     interrupted(kind, pictures, out, steps_in_epoch(finished.root / kind), monkeypatch)
-    resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), Machine(CPU))
     assert fingerprint(out) == expected
 
 
@@ -183,7 +184,7 @@ def test_r02_r03_r05_stopped_in_mid_epoch_and_resumed_with_other_workers(
     steps = steps_in_epoch(finished.root / kind)
     stop = random.Random(f"{kind}{workers}").randrange(1, 2 * steps)
     interrupted(kind, pictures, out, stop, monkeypatch, workers)
-    resume(str(out), Request(), run.Machine(CPU, 4 - workers))
+    resume(str(out), Request(), Machine(CPU, 4 - workers))
     assert fingerprint(out) == expected
 
 
@@ -193,12 +194,12 @@ def test_r08_a_plateau_resumes_with_its_counters(
     """A validation error that never improves after the first epoch: the rate falls after every second one."""
     monkeypatch.setattr("convnets.train.loop.validate", lambda *_: {"val_loss": 1.0, "val_error": 50.0})
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    run.start(RUNS["plateau"], run.Machine(CPU), str(whole))
+    run.start(RUNS["plateau"], Machine(CPU), str(whole))
     steps = steps_in_epoch(whole)
     interrupted("plateau", pictures, parts, 2 * steps + 1, monkeypatch)  # one of two epochs of patience used up
     _, state = checkpoint.load(parts / LAST)
     assert state["schedule"].items() >= {"drops": 0, "waited": 1, "best": 50.0}.items()
-    resume(str(parts), Request(), run.Machine(CPU))
+    resume(str(parts), Request(), Machine(CPU))
     rates = [row["lr"] for row in checkpoint.load(parts / LAST)[1]["log"]]
     assert rates == [row["lr"] for row in checkpoint.load(whole / LAST)[1]["log"]]
     assert rates == pytest.approx([0.1, 0.1, 0.1, 0.01, 0.01, 0.001])
@@ -226,14 +227,14 @@ def test_r09_a_changed_run_is_refused(
     if request_.data:
         request_ = Request(data=str(pictures))
     with pytest.raises(UsageError) as refused:
-        resume(str(out), request_, run.Machine(CPU))
+        resume(str(out), request_, Machine(CPU))
     assert all(key in str(refused.value) for key in keys)
     fixed = any(key.split()[0].split(".")[0] in FIXED for key in keys)
     assert ("start a new one" if fixed else "--allow-change") in str(refused.value)
     names = tuple(key.split()[0] for key in keys)
     if fixed:  # no flag makes another run of it
         with pytest.raises(UsageError, match="start a new one"):
-            resume(str(out), request_, run.Machine(CPU), (*names, "preprocess", "model"))
+            resume(str(out), request_, Machine(CPU), (*names, "preprocess", "model"))
 
 
 def test_r09_an_allowed_change_passes_and_stays(finished: Finished, tmp_path: Path) -> None:
@@ -241,13 +242,13 @@ def test_r09_an_allowed_change_passes_and_stays(finished: Finished, tmp_path: Pa
     out = tmp_path / "run"
     shutil.copytree(finished.root / "resnet", out)
     longer = Request(epochs=4, assignments=("optimizer.lr=0.01",))
-    resume(str(out), longer, run.Machine(CPU), ("epochs", "optimizer.lr"))
+    resume(str(out), longer, Machine(CPU), ("epochs", "optimizer.lr"))
     _, state = checkpoint.load(out / LAST)
     assert state["progress"]["epoch"] == 4 and len(state["log"]) == 4 and state["recipe"]["optimizer"]["lr"] == 0.01
     assert set(state["changed"]) == {"epochs", "optimizer.lr"}
     for path in out.glob("*.safetensors"):  # and is still there when the run has to start again
         path.unlink()
-    resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), Machine(CPU))
     _, again = checkpoint.load(out / LAST)
     assert again["progress"]["epoch"] == 4 and again["recipe"] == state["recipe"]
 
@@ -262,9 +263,9 @@ def test_a_refused_resume_leaves_the_run_as_it_was(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     changed = Request(epochs=5, assignments=("optimizer.lr=0.5",))
     with pytest.raises(UsageError, match="tensorboard"):
-        resume(str(out), changed, run.Machine(CPU, tensorboard=True), ("epochs", "lr"))
+        resume(str(out), changed, Machine(CPU, tensorboard=True), ("epochs", "lr"))
     with pytest.raises(UsageError, match="must divide"):
-        resume(str(out), Request(assignments=("accumulate=5",)), run.Machine(CPU), ("accumulate",))
+        resume(str(out), Request(assignments=("accumulate=5",)), Machine(CPU), ("accumulate",))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
@@ -285,7 +286,7 @@ def test_best_weights_of_an_abandoned_course_are_set_aside(finished: Finished, t
     shutil.copytree(finished.root / "resnet", out)
     tensors, state = checkpoint.load(out / "best.safetensors")
     checkpoint.save(out / "best.safetensors", tensors, {**state, "best": {"epoch": 9, "error": 0.0, "loss": 0.0}})
-    resume(str(out), Request(epochs=4), run.Machine(CPU), ("epochs",))
+    resume(str(out), Request(epochs=4), Machine(CPU), ("epochs",))
     assert (out / "best-abandoned.safetensors").exists()
     assert checkpoint.load(out / "best.safetensors")[1]["best"] == checkpoint.load(out / LAST)[1]["best"]
 
@@ -297,7 +298,7 @@ def test_a_finished_run_with_a_damaged_end_is_not_finished(finished: Finished, t
     assert RunFolder(out).is_finished()
     (out / LAST).write_bytes((out / LAST).read_bytes()[:5000])
     assert not RunFolder(out).is_finished()
-    resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), Machine(CPU))
     assert fingerprint(out) == finished["resnet"]
 
 
@@ -308,10 +309,10 @@ def test_a_run_that_went_back_stays_back(finished: Finished, tmp_path: Path, mon
     with monkeypatch.context() as patch:
         stop_after(patch, steps)
         with pytest.raises(Interrupted):
-            run.start(RUNS["resnet"], run.Machine(CPU), str(out))
+            run.start(RUNS["resnet"], Machine(CPU), str(out))
     early = tmp_path / "early.safetensors"
     shutil.copy(out / LAST, early)
-    resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), Machine(CPU))
     shutil.copy(early, out / "early.safetensors")
 
     def killed(*_: object) -> None:
@@ -320,16 +321,16 @@ def test_a_run_that_went_back_stays_back(finished: Finished, tmp_path: Path, mon
     with monkeypatch.context() as patch:
         patch.setattr(run, "train", killed)
         with pytest.raises(KeyboardInterrupt):  # before its first step
-            resume(str(out / "early.safetensors"), Request(), run.Machine(CPU))
+            resume(str(out / "early.safetensors"), Request(), Machine(CPU))
     newest = RunFolder(out).newest()
     assert newest is not None and newest[2]["progress"]["step"] == steps
     with monkeypatch.context() as patch:
         stop_after(patch, steps + 2)
         with pytest.raises(Interrupted):
-            resume(str(out / "early.safetensors"), Request(), run.Machine(CPU))
+            resume(str(out / "early.safetensors"), Request(), Machine(CPU))
     newest = RunFolder(out).newest()
     assert newest is not None and newest[2]["progress"]["step"] == steps + 2
-    resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), Machine(CPU))
     assert fingerprint(out) == finished["resnet"]
 
 
@@ -337,7 +338,7 @@ def test_a_run_killed_before_its_first_save_starts_again(finished: Finished, tmp
     expected, out = finished["resnet"], tmp_path / "run"
     out.mkdir()
     shutil.copy(finished.root / "resnet" / "run.json", out)
-    resume(str(out), Request(), run.Machine(CPU))
+    resume(str(out), Request(), Machine(CPU))
     assert fingerprint(out) == expected
 
 
@@ -347,12 +348,12 @@ def test_r04_killed_at_random_times(tmp_path: Path, kills: int, finished: Finish
     """SIGKILL, again and again, each time resumed; the result is that of the run that was left alone."""
     request = Request("resnet20", "digits", epochs=kills, assignments=("ema=0.9", "augment.flip=true"))
     whole, out, chance = tmp_path / "whole", tmp_path / "run", random.Random(kills)
-    run.start(request, run.Machine(CPU), str(whole))
+    run.start(request, Machine(CPU), str(whole))
     for left in range(kills, -1, -1):
         pid = os.fork()
         if pid == 0:
             silence()
-            machine = run.Machine(CPU, save_steps=1)
+            machine = Machine(CPU, save_steps=1)
             if (out / "run.json").exists():
                 resume(str(out), Request(), machine)
             else:

@@ -28,11 +28,12 @@ def command(out: str | None, epochs: int | None, device: str) -> None:
     from ..evaluate import Predictor, evaluate_network
     from ..evaluate.pictures import draw_confusion, draw_predictions
     from ..train import run
+    from ..train.machine import Machine
     from ..train.plan import Request
 
     chosen = pick_device(device)
     print("1. train ResNet-20 of He et al. on scikit-learn's handwritten digits", flush=True)
-    folder = run.start(Request(epochs=epochs), run.Machine(chosen), out, name="demo").path
+    folder = run.start(Request(epochs=epochs), Machine(chosen), out, name="demo").path
 
     print("\n2. evaluate on the test split, which training never saw", flush=True)
     loaded = runs.load(folder)

@@ -14,7 +14,7 @@ from ..errors import CheckpointError, UsageError
 from .common import device_option, pick_device
 
 if TYPE_CHECKING:
-    from ..train import run
+    from ..train.machine import Machine
     from ..train.plan import Request
 
 SHORTCUTS = {  # option -> the field of the recipe that it sets
@@ -82,6 +82,7 @@ def command(
     given = [f"{key}={options[name]}" for name, key in SHORTCUTS.items() if options[name] is not None]
 
     from ..train import run
+    from ..train.machine import Machine
     from ..train.plan import Request
     from ..train.resume import resume as go_on
 
@@ -89,7 +90,7 @@ def command(
         name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty, grow_from, weights,
         keep_head, minutes,
     )  # fmt: skip
-    machine = run.Machine(pick_device(device), workers, compile_, steps, seconds, tensorboard)
+    machine = Machine(pick_device(device), workers, compile_, steps, seconds, tensorboard)
     if dry_run:
         _dry_run(request, machine, as_json)
         return
@@ -98,7 +99,7 @@ def command(
     print(f"next: convnets evaluate {folder.path}   or   convnets predict {folder.path} PICTURE")
 
 
-def _dry_run(request: Request, machine: run.Machine, as_json: bool) -> None:
+def _dry_run(request: Request, machine: Machine, as_json: bool) -> None:
     from ..train.dry_run import forecast, report
     from ..train.run import planned
 

@@ -25,8 +25,7 @@ from .bn_average import average_statistics
 from .budget import within
 from .keeper import RunKeeper, say
 from .loop import steps_per_epoch, train
-from .machine import Machine as Machine  # part of what `start` takes
-from .machine import make_loaders
+from .machine import Machine, make_loaders
 from .plan import DEMO_DATA, Plan, Request, make_plan
 from .state import Training
 
