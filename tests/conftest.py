@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # One thread a process: the suite runs one process a core, and results do not depend on how many there are.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What a user's machine remembers is neither read nor written.
+_cache = tempfile.TemporaryDirectory(prefix="convnets-tests-")
+os.environ["CONVNETS_CACHE"] = _cache.name
 
 
 @pytest.fixture(scope="session")

@@ -454,7 +454,7 @@ def test_tiny_imagenet(tmp_path: Path) -> None:
 
 def test_torchvision_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a stand-in for torchvision: arrays as its classes keep them; not installed; offline."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CONVNETS_CACHE", str(tmp_path / "convnets"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(DataError, match=r"convnets\[torchvision\]"):

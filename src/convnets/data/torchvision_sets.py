@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..cache import cache_folder
 from ..errors import DataError
 from .assemble import array_source
 from .pictures import Source
@@ -37,7 +36,7 @@ def torchvision_set(name: str) -> Source:
             "pip install 'convnets[torchvision]', or give a folder"
         ) from None
     kind, arguments = SETS[name]
-    root = cache_folder() / name
+    root = cache_folder() / "data" / name
     arrays, classes = {}, None
     for split, argument in zip(("train", "test"), arguments, strict=True):
         try:
@@ -51,11 +50,6 @@ def torchvision_set(name: str) -> Source:
         classes = getattr(data, "classes", None) or [str(label) for label in range(int(labels.max()) + 1)]
     assert classes is not None
     return array_source(name, [label.split(" - ")[0] for label in classes], arrays)  # MNIST's are "0 - zero"
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `convnets/data` in the user's cache (XDG_CACHE_HOME, else ~/.cache)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "convnets" / "data"
 
 
 def _as_pictures(array: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import spec
+from ..cache import cache_folder
 from ..data import Loader, Split, Statistics, normalise
 from ..data.pictures import StoredPictures
 from ..errors import CheckpointError, ResourceError, UsageError
@@ -46,7 +47,7 @@ class Eye:
 
 def remembered(eye: Eye, split: Split, rows: Sequence[str] = (FEATURES,)) -> dict[str, np.ndarray]:
     """Features (N, D) of the split by row, from the cache where they were computed before."""
-    folder, key = cache_folder(), _key(eye, split)
+    folder, key = cache_folder() / "features", _key(eye, split)
     paths = {row: folder / f"{key}-{row or 'features'}.safetensors" for row in rows}
     found: dict[str, np.ndarray] = {}
     for row, path in paths.items():
@@ -94,12 +95,6 @@ def look(eye: Eye, images: Tensor, rows: Sequence[str] = (FEATURES,)) -> dict[st
             for row, output in network.taps(images, named).items():
                 found[row] = output.mean((2, 3)) if output.dim() == 4 else output
     return {row: seen.float().cpu() for row, seen in found.items()}
-
-
-def cache_folder() -> Path:
-    """Where features are kept: CONVNETS_CACHE, else the user's own folder for such things."""
-    users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("CONVNETS_CACHE") or users / "convnets") / "features"
 
 
 def _key(eye: Eye, split: Split) -> str:
