@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What a user's machine remembers is neither read nor written.
 _cache = tempfile.TemporaryDirectory(prefix="convnets-tests-")
 os.environ["CONVNETS_CACHE"] = _cache.name
+os.environ["CONVNETS_ENGINE"] = "torch"  # what is tested is the same on every engine; tests/engines has them all
 
 
 @pytest.fixture(scope="session")

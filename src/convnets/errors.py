@@ -34,6 +34,9 @@ class CheckpointError(ConvnetsError):
     exit_code = 3
 
 
+DIVERGED = "the network's output is NaN or infinite; its weights diverged: use an earlier checkpoint"
+
+
 class DivergedError(ConvnetsError):
     """The loss became NaN or infinite (exit 4)."""
 

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ from .common import device_option, load_run, pick_device, split_run, table, weig
 if TYPE_CHECKING:
     from ..evaluate import Prediction, Predictor
 
+ENGINES = "torch, compile, onnxruntime, openvino, ncnn, mnn"
 Item = tuple[str, str | bytes | DataError]  # what it is called, and where it is, its bytes, or why it is none
 
 PICTURE_START = re.compile(
@@ -30,7 +31,9 @@ PICTURE_START = re.compile(
 @click.argument("paths", metavar="RUN PATH...", nargs=-1)
 @weights_options
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Classes shown for each picture.")
-@click.option("--batch-size", "-b", type=click.IntRange(1), default=32, show_default=True)
+@click.option("--batch-size", "-b", type=click.IntRange(1), help="Default: 16, or 64 on an accelerator.")
+@click.option("--engine", default="auto", show_default=True, help=f"auto (the fastest, measured once), {ENGINES}.")
+@click.option("--img-size", type=click.IntRange(1), help="Another input size than the network was tested with.")
 @device_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per picture and nothing else.")
 @click.pass_context
@@ -41,11 +44,13 @@ def command(
     weights: str | None,
     allow_nonfinite: bool,
     top: int,
-    batch_size: int,
+    batch_size: int | None,
+    engine: str,
+    img_size: int | None,
     device: str,
     as_json: bool,
 ) -> None:
-    """Classify the pictures PATH... with RUN, a run folder or checkpoint file.
+    """Classify the pictures PATH... with RUN, a run folder, a checkpoint, or a file from convnets export.
 
     A PATH is a picture, a folder of them, a quoted pattern such as 'photos/**/*.jpg', or - for standard input: one
     picture, or a list of paths, one per line. A bad picture is reported and the others are answered (exit 2).
@@ -59,8 +64,13 @@ def command(
 
     from ..evaluate import Predictor
 
-    loaded = load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
-    predictor = Predictor(loaded, device=pick_device(device), batch_size=batch_size)
+    source: Any = run if weights is None else weights
+    if allow_nonfinite:
+        source, model = load_run(run, model, weights, allow_nonfinite=True), None
+    where = device if device in ("auto", "cpu") else pick_device(device)
+    predictor = Predictor(
+        source, engine=engine, input_size=img_size, device=where, batch_size=batch_size, model=model
+    )
     failed = False
     for name, answer in _answers(predictor, items):
         failed |= isinstance(answer, DataError)

@@ -192,10 +192,13 @@ def _area_crop(
 
 
 def resize(picture: np.ndarray, target: tuple[int, int], interpolation: str) -> np.ndarray:
-    """The picture (H, W, C) at `target` (height, width)."""
+    """The picture (H, W, C) at `target` (height, width), along rows first: Pillow 13 would pick an order by the shape,
+    and between the two directions pixels are rounded."""
     if target == picture.shape[:2]:
         return picture
     channels = picture.shape[2]
     image = Image.fromarray(np.ascontiguousarray(picture[..., 0] if channels == 1 else picture))
-    resized = np.asarray(image.resize(target[::-1], FILTERS[interpolation]))
+    for size in ((target[1], image.height), target[::-1]):
+        image = image.resize(size, FILTERS[interpolation])
+    resized = np.asarray(image)
     return resized[..., None] if channels == 1 else resized

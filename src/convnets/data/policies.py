@@ -8,15 +8,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..errors import UsageError
 from ..spec import Augment
 from .randomness import uniform
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 POLICY, ERASE = 32, 67  # draws of a sample
 
@@ -34,6 +35,8 @@ def apply(name: str, picture: np.ndarray, seed: int, epoch: int, sample: int) ->
 
     Raises UsageError where torchvision is not installed.
     """
+    import torch
+
     image = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
     with _own_randomness(seed, epoch, sample, POLICY):
         changed: Tensor = _transform(name)(image)
@@ -45,6 +48,8 @@ def erase(images: Tensor, probability: float, seed: int, epoch: int, samples: np
 
     Raises UsageError where torchvision is not installed.
     """
+    import torch
+
     transform, erased = _transform("erase", probability), []
     for image, sample in zip(images, samples.tolist(), strict=True):
         with _own_randomness(seed, epoch, sample, ERASE):
@@ -54,6 +59,8 @@ def erase(images: Tensor, probability: float, seed: int, epoch: int, samples: np
 
 @contextlib.contextmanager
 def _own_randomness(seed: int, epoch: int, sample: int, draw: int) -> Iterator[None]:
+    import torch
+
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would reach the generators of accelerators too
         torch.default_generator.manual_seed(int(uniform(seed, epoch, np.array([sample]), draw)[0] * 2**53))

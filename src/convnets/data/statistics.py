@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..errors import UsageError
 from ..spec import Augment, Colour, Preprocess
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FLAT = 0.5  # one grey level in one pixel is a norm of 0.7 and more, so what has less is flat but for rounding
 
@@ -35,8 +37,14 @@ class Statistics:
 
     def tensors(self) -> dict[str, Tensor]:
         """What is there, by name."""
+        import torch
+
+        return {name: torch.from_numpy(value) for name, value in self.arrays().items()}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The same as arrays."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {name: torch.from_numpy(value) for name, value in values.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None}
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor]) -> Statistics:

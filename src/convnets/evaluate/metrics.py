@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..errors import DataError, DivergedError, UsageError
+from ..errors import DIVERGED, DataError, DivergedError, UsageError
 
 CALIBRATION_BINS = 15
 Z_95 = 1.959963984540054
@@ -144,7 +144,7 @@ class Tally:
 def check_finite(logits: torch.Tensor) -> None:
     """Raise DivergedError for NaN or infinite logits."""
     if not logits.isfinite().all():
-        raise DivergedError("the network's output is NaN or infinite; its weights diverged: use an earlier checkpoint")
+        raise DivergedError(DIVERGED)
 
 
 def wilson_interval(hits: int, n: int) -> tuple[float, float]:

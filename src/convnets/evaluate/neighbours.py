@@ -10,8 +10,9 @@ import numpy as np
 
 from ..data import Split
 from .features import FEATURES, Eye, look, remembered
+from .inputs import Picture
 from .pictures import draw_predictions
-from .predictor import Picture, Predictor
+from .predictor import Predictor
 
 
 @dataclass(frozen=True)

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import io
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
-import torch
-from PIL import Image, ImageOps
 
-from .. import papers, runs
-from ..data import NO_STATISTICS, normalise, prepare
-from ..data.decode import decode, read_picture, to_channels
+from .. import papers
+from ..cache import cores
+from ..data import NO_STATISTICS, prepare
+from ..data.augment import uncropped
 from ..data.imagenet import class_names
-from ..data.statistics import stacked
-from ..errors import DataError, UsageError
-from ..network import Network
+from ..data.statistics import stacked, standardise
+from ..engines import ENGINES, KINDS, Engine, open_exported
+from ..errors import DIVERGED, DataError, DivergedError, UsageError
 from ..spec import Preprocess
-from .evaluate import evaluating
-from .metrics import check_finite
+from .inputs import Picture, pixels_of
+from .subject import Exported, Live, Subject, describe, may_have_accelerator, on_disk, place
 
-Picture = str | Path | bytes | Image.Image | np.ndarray
+if TYPE_CHECKING:
+    import torch
+
+    from ..network import Network
+    from ..runs import Loaded
+
 P = TypeVar("P", bound=Picture)
+ON_A_CPU, ON_AN_ACCELERATOR = 16, 64  # pictures at a time
 
 
 @dataclass(frozen=True)
@@ -55,46 +62,61 @@ class Prediction:
         return f"Prediction({best}{', ...' if len(self.classes) > 3 else ''})"
 
 
+
 class Predictor:
     """Classifies pictures with a trained network, prepared exactly as the network was tested.
 
-    `run_or_network` is a run folder, a checkpoint file, what `runs.load` returned, or a network, whose `classes` are
-    then numbered unless given. `preprocess` overrides the stored one; a network without trained weights takes its
-    catalogue's input size and ImageNet's channel statistics. `device="auto"` takes an accelerator if there is one; a
-    network stays where it is. Raises UsageError, or CheckpointError for a damaged checkpoint.
+    `run_or_network` is a run folder, a file of weights or their published name, what `runs.load` returned, a file from
+    `convnets export`, or a network, whose `classes` are then numbered unless given. `preprocess` overrides the stored
+    one, and `input_size` its size; a network without trained weights takes its catalogue's input size and ImageNet's
+    channel statistics. `model` names the network of a file that does not.
+
+    `engine="auto"` takes the fastest of what is installed, measured once for each network, batch and machine; other
+    values are torch, compile, onnxruntime, openvino, ncnn and mnn (CONVNETS_ENGINE sets what auto means). A network in
+    memory stays on torch, where it is, unless told otherwise. `device="auto"` takes an accelerator if there is one.
+    Raises UsageError, or CheckpointError for a damaged checkpoint.
     """
 
     def __init__(
         self,
-        run_or_network: str | Path | runs.Loaded | Network,
+        run_or_network: str | Path | Loaded | Network,
         *,
+        engine: str = "auto",
+        input_size: int | None = None,
         device: str | torch.device = "auto",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         preprocess: Preprocess | None = None,
         classes: Sequence[str] | None = None,
+        model: str | None = None,
     ) -> None:
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size {batch_size}: must be at least 1")
-        self.batch_size = batch_size
-        is_network = isinstance(run_or_network, Network)
-        trained: Any
-        if isinstance(run_or_network, Network):
-            network, trained = run_or_network, run_or_network.trained
-        else:
-            trained = run_or_network if isinstance(run_or_network, runs.Loaded) else runs.load(run_or_network)
-            network = trained.network
-        names: Sequence[str] = [str(index) for index in range(network.num_classes)]
-        stored, statistics = None, NO_STATISTICS
-        if trained is not None:
-            stored, statistics, names = trained.preprocess, trained.statistics, trained.classes or names
-        self.preprocess = preprocess or stored or _catalogue_preprocess(network)
-        self.statistics = statistics
+        is_file = isinstance(run_or_network, str | Path) and Path(run_or_network).suffix in KINDS
+        self.engine = os.environ.get("CONVNETS_ENGINE", "auto") if engine == "auto" and not is_file else engine
+        if self.engine not in ("auto", *ENGINES):
+            raise UsageError(f"engine {self.engine!r} is unknown; valid values: auto, {', '.join(ENGINES)}")
+        where = device if device in ("auto", "cpu") else place(device)
+        self.subject = _subject(run_or_network, self.engine, input_size, where, preprocess, model)
+        about = self.subject.about
+        self.preprocess, self.statistics = about.preprocess, self.subject.statistics
         readable = class_names()  # ImageNet's classes are stored by their WordNet ids
-        self.classes = tuple(readable.get(name, name) for name in (names if classes is None else classes))
-        if len(self.classes) != network.num_classes:
-            raise UsageError(f"{len(self.classes)} class names for a network of {network.num_classes} classes")
-        self.device = _device(device, network, stays=is_network)
-        self.network = network.to(self.device)
+        self.classes = tuple(readable.get(name, name) for name in (about.classes if classes is None else classes))
+        if len(self.classes) != len(about.classes):
+            raise UsageError(f"{len(self.classes)} class names for a network of {len(about.classes)} classes")
+        on_a_cpu = not may_have_accelerator() or self.device.type == "cpu"
+        self.batch_size = batch_size or (ON_A_CPU if on_a_cpu else ON_AN_ACCELERATOR)
+        self._engines: dict[int, Engine] = {}
+        self.engines: dict[int, str] = {}  # the engine that answers for so many pictures at a time
+
+    @property
+    def network(self) -> Network:
+        """The network itself, where torch would run it."""
+        return self.subject.network
+
+    @property
+    def device(self) -> torch.device:
+        """Where torch runs the network."""
+        return self.subject.device
 
     @overload
     def __call__(self, pictures: Picture) -> Prediction: ...
@@ -109,7 +131,7 @@ class Predictor:
         Raises DataError for the first picture that cannot be read, UsageError for anything that is no picture.
         """
         if not isinstance(pictures, list | tuple):
-            return self([pictures])[0]
+            return self._classify([self._prepared(pictures)])[0]
         answers: list[Prediction] = []
         for _, answer in self.predict_many(pictures):
             if isinstance(answer, DataError):
@@ -118,41 +140,96 @@ class Predictor:
         return answers
 
     def predict_many(self, pictures: Iterable[P]) -> Iterator[tuple[P, Prediction | DataError]]:
-        """Each picture with its prediction, or with the DataError why it cannot be read, in order, batch by batch."""
-        remaining = iter(pictures)
-        while chunk := list(islice(remaining, self.batch_size)):
-            prepared = [self._prepare(picture) for picture in chunk]
-            answers = iter(self._classify([array for array in prepared if not isinstance(array, DataError)]))
-            for picture, array in zip(chunk, prepared, strict=True):
-                yield picture, array if isinstance(array, DataError) else next(answers)
+        """Each picture with its prediction, or with the DataError why it cannot be read, in order.
+
+        While some are classified the next ones are decoded, at most two batches of them ahead.
+        """
+        remaining, ahead = iter(pictures), deque[tuple[P, Future[np.ndarray | DataError]]]()
+        pool = ThreadPoolExecutor(cores(), "decode")
+
+        def look_ahead() -> None:
+            for picture in islice(remaining, 2 * self.batch_size - len(ahead)):
+                ahead.append((picture, pool.submit(self._readable, picture)))
+
+        try:
+            look_ahead()
+            while ahead:
+                chunk = [ahead.popleft() for _ in range(min(self.batch_size, len(ahead)))]
+                prepared = [future.result() for _, future in chunk]
+                look_ahead()
+                answers = iter(self._classify([array for array in prepared if not isinstance(array, DataError)]))
+                for (picture, _), array in zip(chunk, prepared, strict=True):
+                    yield picture, array if isinstance(array, DataError) else next(answers)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def pixels(self, picture: Picture) -> np.ndarray:
         """The picture as uint8 (H, W, C). Raises DataError where it cannot be read."""
-        return _pixels(picture, self.preprocess.channels)
+        return pixels_of(picture, self.preprocess.channels)
 
     def prepared(self, pictures: Sequence[Picture]) -> torch.Tensor:
         """The pictures resized and cut as the network sees them (N, C, H, W), not yet normalised. Raises DataError."""
-        return self._stacked([prepare(self.pixels(one), self.preprocess, self.statistics) for one in pictures])
+        import torch
 
-    def _prepare(self, picture: Picture) -> np.ndarray | DataError:
+        arrays = [prepare(self.pixels(one), self.preprocess, self.statistics) for one in pictures]
+        batch = stacked(arrays, self.preprocess, self.statistics)
+        return torch.from_numpy(batch).permute(0, 3, 1, 2).to(self.device)
+
+    def logits(self, pictures: Sequence[Picture]) -> np.ndarray:
+        """float32 (N, num_classes) before the soft-max, in the network's order of classes. Raises DataError."""
+        rows = [self._logits(batch) for batch in self.batches(pictures)]
+        return np.concatenate(rows) if rows else np.zeros((0, len(self.classes)), np.float32)
+
+    def batches(self, pictures: Sequence[Picture]) -> Iterator[np.ndarray]:
+        """The pictures as the engine takes them, (N, H, W, C). Raises DataError."""
+        for at in range(0, len(pictures), self.batch_size):
+            yield from self._together([self._prepared(one) for one in pictures[at : at + self.batch_size]])
+
+    def _prepared(self, picture: Picture) -> np.ndarray:
+        """The picture as the engine takes it, (H, W, C)."""
+        pixels, about = self.pixels(picture), self.subject.about
+        if about.form == "pictures":
+            return pixels
+        if about.form != "whole":
+            return prepare(pixels, self.preprocess, self.statistics)
+        whole = uncropped(pixels, self.preprocess)
+        if whole.shape[:2] != about.side:
+            had, takes = ("x".join(map(str, shape)) for shape in (whole.shape[:2], about.side))
+            raise DataError(f"a picture of {had}: the exported network takes whole pictures of {takes}; resize it")
+        return whole
+
+    def _readable(self, picture: Picture) -> np.ndarray | DataError:
         try:
-            return prepare(self.pixels(picture), self.preprocess, self.statistics)
+            return self._prepared(picture)
         except DataError as error:
             return error
-
-    def _stacked(self, arrays: list[np.ndarray]) -> torch.Tensor:
-        return torch.from_numpy(stacked(arrays, self.preprocess, self.statistics)).permute(0, 3, 1, 2).to(self.device)
 
     def _classify(self, arrays: list[np.ndarray]) -> list[Prediction]:
         if not arrays:
             return []
-        images = self._stacked(arrays)
-        with evaluating(self.network):
-            logits = self.network(normalise(images, self.preprocess, self.statistics)).cpu().double()
-        check_finite(logits)
-        order = torch.sort(logits, dim=1, descending=True, stable=True).indices.numpy()
-        probabilities = logits.softmax(1).float().numpy()
+        logits = np.concatenate([self._logits(part) for part in self._together(arrays)]).astype(np.float64)
+        if not np.isfinite(logits).all():
+            raise DivergedError(DIVERGED)
+        order = np.argsort(-logits, axis=1, kind="stable")
+        likely = np.exp(logits - logits.max(1, keepdims=True))
+        probabilities = (likely / likely.sum(1, keepdims=True)).astype(np.float32)
         return [self._prediction(row, ranks) for row, ranks in zip(probabilities, order, strict=True)]
+
+    def _together(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Batches (N, H, W, C) for the engine: one, unless pictures keep sizes of their own."""
+        form = self.subject.about.form
+        if form == "pictures":
+            return [array[None] for array in arrays]
+        batch = stacked(arrays, self.preprocess, self.statistics)
+        if form == "standardised" and batch.dtype == np.uint8:
+            batch = standardise(batch, self.preprocess, self.statistics)
+        return [batch]
+
+    def _logits(self, batch: np.ndarray) -> np.ndarray:
+        size = 1 if len(batch) == 1 else self.batch_size
+        if size not in self._engines:
+            self.engines[size], self._engines[size] = self.subject.engine(self.engine, size)
+        return self._engines[size](batch)
 
     def _prediction(self, probabilities: np.ndarray, order: np.ndarray) -> Prediction:
         return Prediction(
@@ -163,50 +240,42 @@ class Predictor:
         )
 
 
-def _pixels(picture: Picture, channels: int) -> np.ndarray:
-    """`picture` as uint8 (H, W, channels), by the same rules whatever it came as."""
-    if isinstance(picture, str | Path):
-        return read_picture(picture, channels=channels)
-    if isinstance(picture, bytes):
-        return decode(picture, channels=channels)
-    if isinstance(picture, Image.Image):
-        return _pil_pixels(picture, channels)
-    expected = "expected a path, a PIL image, or a uint8 array (H, W, 3), (H, W, 1) or (H, W) with values 0..255"
-    if not isinstance(picture, np.ndarray):
-        raise UsageError(f"{type(picture).__name__} is not a picture; {expected}")
-    array = picture[..., None] if picture.ndim == 2 else picture
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (1, 3) or not array.size:
-        raise UsageError(f"{picture.dtype} array of shape {picture.shape} is not a picture; {expected}")
-    return to_channels(array, channels)
+def _subject(
+    source: str | Path | Loaded | Network, engine: str, input_size: int | None, device: str | torch.device,
+    preprocess: Preprocess | None, model: str | None,
+) -> Subject:  # fmt: skip
+    """What `source` stands for."""
+    if isinstance(source, str | Path):
+        if Path(source).suffix in KINDS:
+            if preprocess is not None or input_size is not None:
+                raise UsageError(f"{source}: its preprocessing is part of the file; export the run again for another")
+            return Exported(*open_exported(Path(source), engine, cores()))
+        return on_disk(source, model, preprocess, input_size, device)
+    from ..network import Network
+
+    if isinstance(source, Network):
+        return _of_network(source, input_size, device, preprocess)
+    about = describe(source.network, source.classes, preprocess or source.preprocess, source.statistics, input_size)
+    return Live(source.network, about, source.statistics, place(device))
 
 
-def _pil_pixels(image: Image.Image, channels: int) -> np.ndarray:
-    """A PIL image as its file would be read: upright, other modes than grey and RGB by the rules for files."""
-    try:
-        image = ImageOps.exif_transpose(image)
-        if image.mode in ("L", "RGB") and "transparency" not in image.info:
-            return _pixels(np.asarray(image), channels)
-        buffer = io.BytesIO()
-        is_png = image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") or image.format in ("PNG", "PPM")
-        image.save(buffer, **({"format": "PNG", "compress_level": 0} if is_png else {"format": "TIFF"}))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"PIL image of mode {image.mode}: {' '.join(str(error).split())}") from None
-    return decode(buffer.getvalue(), channels=channels, name=f"PIL image of mode {image.mode}")
+def _of_network(
+    network: Network, input_size: int | None, device: str | torch.device, preprocess: Preprocess | None
+) -> Live:
+    trained: Any = network.trained
+    stored, statistics, names = None, NO_STATISTICS, ()
+    if trained is not None:
+        stored, statistics, names = trained.preprocess, trained.statistics, trained.classes
+    chosen = preprocess or stored or _catalogue_preprocess(network)
+    numbered = tuple(str(index) for index in range(network.num_classes))
+    about = describe(network, names or numbered, chosen, statistics, input_size)
+    return Live(network, about, statistics, None if device == "auto" else place(device))
 
 
 def _catalogue_preprocess(network: Network) -> Preprocess:
     if not network.name:
         raise UsageError("the network is not of the catalogue, so its input is unknown; pass preprocess=")
     size = network.input_size or papers.find(network.name).input[1]
+    from .. import runs
+
     return runs.default_preprocess((network.in_channels, size, size))
-
-
-def _device(name: str | torch.device, network: Network, stays: bool) -> torch.device:
-    if name != "auto":
-        try:
-            return torch.device(name)
-        except RuntimeError:
-            raise UsageError(f"device {name!r}: no such device; try auto, cpu or cuda") from None
-    if stays:
-        return next(network.parameters()).device
-    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

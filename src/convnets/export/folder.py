@@ -68,7 +68,7 @@ def config(loaded: Loaded, for_timm: bool) -> dict[str, Any]:
             "preprocess": spec.to_dict(preprocess),
             "classes": list(loaded.classes) if loaded.named else None,
             "statistics": bool(loaded.statistics.tensors()),
-            "run": _run(loaded.state),
+            "run": shareable(loaded.state),
         },
     }
     if network.in_channels != 3:
@@ -76,7 +76,7 @@ def config(loaded: Loaded, for_timm: bool) -> dict[str, Any]:
     return made
 
 
-def _run(state: dict[str, Any]) -> dict[str, Any]:
+def shareable(state: dict[str, Any]) -> dict[str, Any]:
     """How it was trained, and how good it was; not where things lie on the machine that it was trained on."""
     kept = {key: state[key] for key in KEPT if key in state}
     if "source" in kept:

@@ -1,0 +1,57 @@
+"""torch itself as an engine, as it is and compiled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .deployed import Deployed
+from .files import silent_warnings
+from .runtimes import Engine, filled
+
+LOOKS = 3  # runs by which one memory layout is compared with the other
+
+
+def open_torch(deployed: Deployed, device: torch.device, pictures: np.ndarray) -> Engine:
+    """Eager mode on a folded network, in the memory layout that is faster for such `pictures`."""
+    deployed = deployed.to(device)
+    times = {}
+    for layout in (torch.contiguous_format, torch.channels_last):
+        run = _engine(deployed.to(memory_format=layout), device, layout)  # type: ignore[call-overload]
+        run(pictures)
+        times[layout] = min(_seconds(run, pictures) for _ in range(LOOKS))
+    layout = min(times, key=lambda one: times[one])
+    return _engine(deployed.to(memory_format=layout), device, layout)  # type: ignore[call-overload]
+
+
+def open_compile(deployed: Deployed, device: torch.device, pictures: np.ndarray) -> Engine:
+    """torch.compile with the weights frozen into the code, for as many `pictures` at a time; fewer are filled up."""
+    layout = torch.channels_last
+    deployed = deployed.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    options = {"freezing": True} if device.type == "cpu" else {"triton.cudagraphs": True}
+    with silent_warnings():
+        run = _engine(torch.compile(deployed, dynamic=False, options=options), device, layout)  # type: ignore[arg-type]
+        run(pictures)
+    return filled(run, len(pictures))
+
+
+def _engine(forward: Callable[[Tensor], Tensor], device: torch.device, layout: torch.memory_format) -> Engine:
+    def run(pictures: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            given = torch.from_numpy(pictures).to(device)  # in memory already as channels_last wants it
+            if layout == torch.contiguous_format:
+                given = given.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
+            logits: np.ndarray = forward(given).float().cpu().numpy()
+            return logits
+
+    return run
+
+
+def _seconds(run: Engine, pictures: np.ndarray) -> float:
+    began = time.perf_counter()
+    run(pictures)
+    return time.perf_counter() - began
