@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import struct
 import threading
 import warnings
@@ -24,6 +25,7 @@ MAX_PIXELS = 100_000_000
 MAX_SCANS = 500  # a progressive JPEG of many thousand scans decodes for minutes
 PILLOW_FORMATS = ("PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 ORIENTATION_TAG = 0x0112
+PLAIN = re.compile(rb"P([56])\s(\d{1,9})\s(\d{1,9})\s255\s")
 
 # What Pillow logs of a bad TIFF would reach standard error where nobody set logging up.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -43,14 +45,14 @@ def read_picture(path: str | os.PathLike[str], *, channels: int = 3) -> np.ndarr
     return decode(data, channels=channels, name=name)
 
 
-def decode(data: bytes, *, channels: int = 3, name: str = "picture") -> np.ndarray:
+def decode(data: bytes | memoryview, *, channels: int = 3, name: str = "picture") -> np.ndarray:
     """A picture file's bytes as uint8 (H, W, channels), upright, with channels 1 (grey) or 3 (RGB).
 
     Of an animation the first frame; transparent parts are shown on white; of 16 bits the upper 8 are kept. Raises
     DataError, in one line that starts with `name`, for what is damaged, too large, or in no format read here.
     """
     try:
-        picture = _decode_jpeg(data) if data[:3] == b"\xff\xd8\xff" else _decode_other(data)
+        picture = _decode(data)
     except Exception as error:  # decoders raise whatever they please on hostile bytes
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{name}: {reason}") from None
@@ -75,6 +77,25 @@ def printable(name: str) -> str:
         return name
     # joiners are invisible, but Persian, Hindi and emoji are spelled with them
     return "".join(c if c.isprintable() or c in "\u200c\u200d" else ascii(c)[1:-1] for c in name)
+
+
+def _decode(data: bytes | memoryview) -> np.ndarray:
+    if (picture := _plain_pixels(data)) is not None:
+        return picture
+    content = bytes(data)
+    return _decode_jpeg(content) if content[:3] == b"\xff\xd8\xff" else _decode_other(content)
+
+
+def _plain_pixels(data: bytes | memoryview) -> np.ndarray | None:
+    """The pixels of a binary PPM or PGM where they lie; None for any other file, and for what Pillow knows better."""
+    header = PLAIN.match(data)
+    if header is None:
+        return None
+    width, height, channels = int(header[2]), int(header[3]), 3 if header[1] == b"6" else 1
+    _check_size(width, height)
+    if len(data) != header.end() + width * height * channels:
+        return None
+    return np.frombuffer(data, np.uint8, offset=header.end()).reshape(height, width, channels)
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray:
