@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .decode import decode, printable
+from .decode import Reduce, decode, printable
 from .stores import Reader
 
 
@@ -110,6 +110,10 @@ class StoredPictures(_NamedPictures):
 
     def load(self, index: int) -> np.ndarray:
         return decode(self.read(index), name=self.name(index))
+
+    def load_reduced(self, index: int, reduce: Reduce) -> np.ndarray:
+        """The picture, or a JPEG file smaller by the factor that `reduce` gives for its height and width."""
+        return decode(self.read(index), name=self.name(index), reduce=reduce)
 
     def verified(self, index: int) -> np.ndarray:
         """What `load` gives, once the file is known to be as it was written, where something tells that."""
