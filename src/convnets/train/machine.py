@@ -56,10 +56,12 @@ def make_loaders(
         statistics=statistics,
         sampling=recipe.sampling,
         epoch_size=recipe.epoch_size,
+        device=machine.device,
     )
     if val_split is None or not len(val_split.labels):
         return train_loader, None
     val_loader = Loader(
-        val_split, recipe.preprocess, batch_size=256, workers=workers, threads=threads, statistics=statistics
+        val_split, recipe.preprocess, batch_size=256, workers=workers, threads=threads, statistics=statistics,
+        device=machine.device,
     )  # fmt: skip
     return train_loader, val_loader
