@@ -43,7 +43,8 @@ def test_a_run_learns_and_goes_on(precision: str, tmp_path: Path, monkeypatch: p
 
 
 def test_a_small_set_lives_on_the_device() -> None:
-    split, preprocess, augment = open_source("digits").splits["train"], Preprocess(8, None, 1), Augment(pad=2, flip=True)
+    split = open_source("digits").splits["train"]
+    preprocess, augment = Preprocess(8, None, 1), Augment(pad=2, flip=True)
     here, there = (
         Loader(split, preprocess, batch_size=64, augment=augment, shuffle=True, device=torch.device(device))
         for device in ("cpu", "cuda")
