@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convnets.data.augment import FILTERS, augment_batch, augment_picture, centre_crop, prepare, resize
+from convnets.data.augment import (
+    FILTERS,
+    area_box,
+    augment_batch,
+    augment_picture,
+    centre_crop,
+    draw_cuts,
+    prepare,
+    reduction,
+    resize,
+)  # fmt: skip
 from convnets.spec import Augment, Preprocess
 
 RNG = np.random.default_rng(0)
@@ -50,6 +60,7 @@ def test_pad_crop_takes_every_position_equally_and_flips_half() -> None:
         (Preprocess(size=24), Augment(area=(0.08, 1.0), any_filter=True)),
         (PLAIN, Augment(pad=4, pad_mode="reflect", flip=True)),
         (Preprocess(size=24, resize=28), Augment(ten=True, flip=True)),
+        (Preprocess(size=24), Augment(area=(0.08, 1.0), flip=True, decode="reduced")),
     ],
 )
 def test_one_picture_is_the_same_alone_and_in_a_batch(preprocess: Preprocess, augment: Augment, channels: int) -> None:
@@ -191,3 +202,31 @@ def test_the_centre_square_bounds_what_crops_can_show() -> None:
     crops = np.stack([augment_picture(picture, preprocess, Augment(), 0, 0, i) for i in range(300)])
     assert (crops[..., 1].min(), crops[..., 1].max()) == (20, 39)
     assert (crops[..., 0].min(), crops[..., 0].max()) == (0, 19)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_quick_resizing_is_within_two_grey_levels(interpolation: str) -> None:
+    picture = pictures(1, 90, 130)[0]
+    for target in ((40, 60), (90, 70), (120, 150)):
+        exact, quick = (resize(picture, target, interpolation, exact=exact) for exact in (True, False))
+        assert np.abs(exact.astype(int) - quick).max() <= 2
+        mirrored = resize(picture, target, interpolation, exact=False, mirrored=True)
+        assert np.array_equal(mirrored, quick[:, ::-1])
+        assert np.array_equal(resize(picture, target, interpolation, mirrored=True), exact[:, ::-1])
+
+
+def test_a_reduced_picture_keeps_the_pixels_that_its_crop_needs() -> None:
+    augment, preprocess = Augment(area=(0.02, 1.0), decode="reduced"), Preprocess(size=32)
+    cuts = draw_cuts(augment, 0, 0, np.arange(500))
+    factors = Counter[int]()
+    for cut in cuts:
+        factor = reduction(300, 400, cut, preprocess, augment)
+        *_, height, width = area_box(300, 400, cut, augment)
+        *_, high, wide = area_box(300 // factor, 400 // factor, cut, augment)
+        assert factor == 1 or min(high, wide) >= 32
+        assert factor == 8 or min(height, width) < 2 * factor * 33
+        factors[factor] += 1
+    assert set(factors) == {1, 2, 4, 8}
+    assert reduction(300, 400, cuts[0], Preprocess(size=32, resize=70), Augment(decode="reduced")) == 4
+    assert reduction(300, 400, cuts[0], Preprocess(size=32, resize=None), Augment(decode="reduced")) == 1
+    assert reduction(300, 400, cuts[0], preprocess, Augment(area=(0.05, 1.0))) == 1

@@ -13,6 +13,9 @@ import torch
 from PIL import Image
 
 from convnets.data import Batch, Loader, Source, Split, channel_statistics, check, normalise, open_source
+from convnets.data.loader import CPU
+from convnets.data.resident import Resident
+from convnets.data.statistics import NO_STATISTICS, Statistics, standardise
 from convnets.errors import DataError, ResourceError, UsageError
 from convnets.spec import Augment, Preprocess
 
@@ -73,7 +76,8 @@ def test_workers_memory_and_restarts_change_nothing(
         loader(in_memory(split), 0),
         loader(in_memory(split), 2),
     )
-    for other in (two, four, memory, memory_two):
+    threads = Loader(split, PREPROCESS, batch_size=8, augment=augment, shuffle=augment is not None, seed=5, threads=3)
+    for other in (two, four, memory, memory_two, threads):
         assert same(reference.epoch(3), other.epoch(3))
     half = two.epoch(4)  # left in mid-epoch
     next(half)
@@ -200,3 +204,88 @@ def test_channel_statistics(equal: Split, monkeypatch: pytest.MonkeyPatch) -> No
     assert sampled != (mean, std) and sampled == channel_statistics(equal, preprocess)
     grey = channel_statistics(split, dataclasses.replace(preprocess, channels=1))
     assert len(grey[0]) == 1 and abs(grey[0][0] - np.mean(mean)) < 0.01
+
+
+def test_threads_leave_an_epoch_and_name_what_went_wrong(tmp_path: Path) -> None:
+    split = folder_of(tmp_path / "data", [(24, 30), (30, 24)]).splits["train"]
+    loader = Loader(split, PREPROCESS, batch_size=4, augment=AREA, shuffle=True, threads=2)
+    left = loader.epoch(0)
+    next(left)
+    left.close()  # type: ignore[attr-defined]
+    assert len(list(loader.epoch(0, start=3))) == len(loader) - 3
+    (tmp_path / "data/a/03.jpg").unlink()
+    with pytest.raises(DataError, match=r"03\.jpg"):
+        list(loader.epoch(1))
+
+
+def test_policies_are_left_to_processes(unequal: Split) -> None:
+    loader = Loader(unequal, PREPROCESS, batch_size=8, augment=Augment(policy="trivialaugment"), threads=2)
+    assert loader._threads == 0
+    assert loader._workers is not None
+
+
+def test_reduced_decoding_is_streamed_the_same_by_everyone(tmp_path: Path) -> None:
+    """Smooth pictures of 200 x 300 at 32 pixels: reduced by 4 or 2 for most crops, and hardly another picture."""
+    rng = np.random.default_rng(0)
+    for number in range(16):
+        path = tmp_path / "ab"[number % 2]
+        path.mkdir(exist_ok=True)
+        smooth = Image.fromarray(rng.integers(0, 256, (4, 6, 3), dtype=np.uint8)).resize((300, 200), 3)
+        smooth.save(path / f"{number}.jpg", quality=95)
+    split = open_source(str(tmp_path), val_fraction=0).splits["train"]
+
+    def batches(augment: Augment, workers: int = 0, threads: int = 0) -> list[Batch]:
+        return list(
+            Loader(
+                split, Preprocess(size=32), batch_size=4, augment=augment, shuffle=True, workers=workers,
+                threads=threads,
+            ).epoch(1)
+        )  # fmt: skip
+
+    augment = Augment(area=(0.3, 1.0), flip=True)
+
+    quick = dataclasses.replace(augment, decode="reduced")
+    reduced, exact = batches(quick), batches(augment)
+    for workers, threads in ((2, 0), (0, 2)):
+        assert same(iter(reduced), iter(batches(quick, workers, threads)))
+    levels = [torch.cat([batch.images.float() for batch in some]) for some in (reduced, exact)]
+    assert 0 < (levels[0] - levels[1]).abs().mean() < 4  # crops are moved by less than a pixel
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_normalising_one_by_one_is_normalising_together(layout: torch.memory_format, channels: int) -> None:
+    images = torch.randint(0, 256, (5, channels, 7, 9), dtype=torch.uint8).contiguous(memory_format=layout)
+    preprocess = Preprocess(mean=(0.485, 0.456, 0.406)[:channels], std=(0.229, 0.224, 0.225)[:channels])
+    mean, std = (torch.tensor(values).mul(255).view(-1, 1, 1) for values in (preprocess.mean, preprocess.std))
+    ready = normalise(images, preprocess)
+    assert torch.equal(ready, (images.float() - mean) * std.reciprocal())
+    assert ready.is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [
+        None, CROP, Augment(pad=4, pad_mode="reflect", flip=True), Augment(ten=True, flip=True), Augment(pad=9),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [16, 28])
+@pytest.mark.parametrize("subtract", ["channel", "pixel"])
+def test_a_set_on_its_device_gives_the_same_batches(
+    equal: Split, augment: Augment | None, size: int, subtract: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split, preprocess = in_memory(equal), Preprocess(size=size, resize=20)
+    statistics = NO_STATISTICS
+    if subtract == "pixel":
+        image = np.random.default_rng(0).uniform(0, 255, (20, 25, 3)).astype(np.float32)
+        statistics = Statistics(mean_image=image)
+    loader = Loader(split, preprocess, batch_size=8, augment=augment, shuffle=True, seed=3, statistics=statistics)
+    batches, whole = list(loader.epoch(2)), loader._batches.whole
+    assert whole is not None
+    assert Resident.of(whole, preprocess, augment, 3, statistics, CPU) is None
+    if subtract == "pixel":
+        whole = standardise(whole, preprocess, statistics)
+    loader._resident = Resident(whole, preprocess, augment, 3, CPU)
+    on_device = list(loader.epoch(2))
+    assert same(iter(batches), iter(on_device))
+    assert all(batch.images.is_contiguous(memory_format=torch.channels_last) for batch in on_device)

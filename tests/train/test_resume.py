@@ -71,6 +71,9 @@ RUNS: dict[str, Request] = {
         "preprocess.size=48", "batch_size=16", "auxiliary=0.3", "bn_average=32", "filter_rms=0.1",
         "augment.any_filter=true",
     )),
+    "reduced": Request("resnet20", "PICTURES", epochs=2, assignments=(
+        "preprocess.size=32", "batch_size=16", "augment.area=0.1,1", "augment.flip=true", "augment.decode=reduced",
+    )),
 }
 
 

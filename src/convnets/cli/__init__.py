@@ -18,6 +18,7 @@ VERBS = {
     "show": "One network row by row, beside its paper.",
     "diff": "What differs between two networks, or a network and its paper.",
     "recipe": "How the papers trained, value by value.",
+    "pack": "A data set as one file, smaller and quicker to read.",
     "augment": "What training makes of a picture.",
     "fit": "The best classifier for a folder of pictures that a few minutes allow.",
     "train": "Train a network on pictures.",

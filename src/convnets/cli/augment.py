@@ -121,7 +121,8 @@ def _views(
     pictures = [read_picture(path, channels=recipe.preprocess.channels) for path in paths]
     found: list[tuple[np.ndarray, str]] = []
     for index, path in enumerate(paths):
-        plain = torch.from_numpy(prepare(pictures[index], recipe.preprocess, statistics)).permute(2, 0, 1)[None]
+        alone = stacked([prepare(pictures[index], recipe.preprocess, statistics)], recipe.preprocess, statistics)
+        plain = torch.from_numpy(alone).permute(0, 3, 1, 2)
         tested = normalise(plain, recipe.preprocess, statistics)
         found.append((_pixels(tested, recipe, statistics)[0], Path(path).name))
         # views of this picture and the next one in turns, which is then what they are mixed with

@@ -53,7 +53,7 @@ def stored_source(store: Store, samples: Iterable[Sample], classes: Iterable[str
         names = Names.of_paths(store.root, [sample.path for sample in groups[split]])
         labels = np.array([index[sample.label] for sample in groups[split]], np.int64)
         splits[split] = Split(StoredPictures(store.reader, names), labels)
-    name = _known_name(ordered) or name
+    name = known_name(ordered) or name
     return Source(name, tuple(map(printable, ordered)), splits, 3, None, {"name": name, "sha256": digest.hexdigest()})
 
 
@@ -137,7 +137,7 @@ def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     return picked
 
 
-def _known_name(classes: tuple[str, ...]) -> str | None:
+def known_name(classes: tuple[str, ...]) -> str | None:
     """A data set known by its classes alone."""
     if classes == CIFAR10_CLASSES:
         return "cifar10"

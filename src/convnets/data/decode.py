@@ -9,9 +9,11 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import struct
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,10 @@ MAX_PIXELS = 100_000_000
 MAX_SCANS = 500  # a progressive JPEG of many thousand scans decodes for minutes
 PILLOW_FORMATS = ("PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 ORIENTATION_TAG = 0x0112
+TURNED = (5, 6, 7, 8)  # orientations whose width is the upright picture's height
+SEQUENTIAL = (0xC0, 0xC1)  # frames that are not progressive
+PLAIN = re.compile(rb"P([56])\s(\d{1,9})\s(\d{1,9})\s255\s")
+Reduce = Callable[[int, int], int]
 
 # What Pillow logs of a bad TIFF would reach standard error where nobody set logging up.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -43,14 +49,17 @@ def read_picture(path: str | os.PathLike[str], *, channels: int = 3) -> np.ndarr
     return decode(data, channels=channels, name=name)
 
 
-def decode(data: bytes, *, channels: int = 3, name: str = "picture") -> np.ndarray:
+def decode(
+    data: bytes | memoryview, *, channels: int = 3, name: str = "picture", reduce: Reduce | None = None
+) -> np.ndarray:
     """A picture file's bytes as uint8 (H, W, channels), upright, with channels 1 (grey) or 3 (RGB).
 
-    Of an animation the first frame; transparent parts are shown on white; of 16 bits the upper 8 are kept. Raises
-    DataError, in one line that starts with `name`, for what is damaged, too large, or in no format read here.
+    Of an animation the first frame; transparent parts are shown on white; of 16 bits the upper 8 are kept. A JPEG file
+    is reduced by the factor (1, 2, 4 or 8) that `reduce` gives for its height and width. Raises DataError, in one line
+    that starts with `name`, for what is damaged, too large, or in no format read here.
     """
     try:
-        picture = _decode_jpeg(data) if data[:3] == b"\xff\xd8\xff" else _decode_other(data)
+        picture = _decode(data, reduce)
     except Exception as error:  # decoders raise whatever they please on hostile bytes
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{name}: {reason}") from None
@@ -77,7 +86,26 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() or c in "\u200c\u200d" else ascii(c)[1:-1] for c in name)
 
 
-def _decode_jpeg(data: bytes) -> np.ndarray:
+def _decode(data: bytes | memoryview, reduce: Reduce | None) -> np.ndarray:
+    if (picture := _plain_pixels(data)) is not None:
+        return picture
+    content = bytes(data)
+    return _decode_jpeg(content, reduce) if content[:3] == b"\xff\xd8\xff" else _decode_other(content)
+
+
+def _plain_pixels(data: bytes | memoryview) -> np.ndarray | None:
+    """The pixels of a binary PPM or PGM where they lie; None for any other file, and for what Pillow knows better."""
+    header = PLAIN.match(data)
+    if header is None:
+        return None
+    width, height, channels = int(header[2]), int(header[3]), 3 if header[1] == b"6" else 1
+    _check_size(width, height)
+    if len(data) != header.end() + width * height * channels:
+        return None
+    return np.frombuffer(data, np.uint8, offset=header.end()).reshape(height, width, channels)
+
+
+def _decode_jpeg(data: bytes, reduce: Reduce | None) -> np.ndarray:
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError as error:
@@ -85,15 +113,21 @@ def _decode_jpeg(data: bytes) -> np.ndarray:
             return _decode_other(data, ("JPEG",))
         raise
     _check_size(width, height)
-    if data.count(b"\xff\xda") > MAX_SCANS:
+    exif, in_one_scan = _jpeg_segments(data)
+    if not in_one_scan and data.count(b"\xff\xda") > MAX_SCANS:
         raise ValueError(f"more than {MAX_SCANS} scans in one JPEG")
+    orientation = _orientation(exif)
     if colours in ("CMYK", "YCCK"):
         # All CMYK JPEGs are stored inverted by convention; libjpeg hands them out as stored.
         ink = 255 - simplejpeg.decode_jpeg(data, "CMYK", strict=True)
-        picture = np.asarray(Image.fromarray(ink, "CMYK").convert("RGB"))
-    else:
-        picture = simplejpeg.decode_jpeg(data, "GRAY" if colours == "Gray" else "RGB", strict=True)
-    return _upright(picture, _orientation(_jpeg_exif(data)))
+        return _upright(np.asarray(Image.fromarray(ink, "CMYK").convert("RGB")), orientation)
+    factor = 1
+    if reduce is not None:
+        factor = reduce(width, height) if orientation in TURNED else reduce(height, width)
+    smallest = {} if factor == 1 else {"min_height": height // factor, "min_width": width // factor}
+    colours = "GRAY" if colours == "Gray" else "RGB"
+    picture = simplejpeg.decode_jpeg(data, colours, strict=True, min_factor=factor, **smallest)
+    return _upright(picture, orientation)
 
 
 def _decode_other(data: bytes, formats: tuple[str, ...] = PILLOW_FORMATS) -> np.ndarray:
@@ -134,15 +168,17 @@ def _check_size(width: int, height: int) -> None:
         raise ValueError("the picture has no pixels")
 
 
-def _jpeg_exif(data: bytes) -> bytes:
-    """The EXIF block among a JPEG's segments, empty if there is none."""
-    position = 2
+def _jpeg_segments(data: bytes) -> tuple[bytes, bool]:
+    """The EXIF block among a JPEG's segments, empty if there is none, and whether all of the picture is in one scan."""
+    position, exif, components = 2, b"", 0
     while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2] != b"\xda":
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
-        if data[position + 1] == 0xE1 and data[position + 4 : position + 10] == b"Exif\0\0":
-            return data[position + 4 : position + 2 + length]
+        kind, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
+        if kind == 0xE1 and not exif and data[position + 4 : position + 10] == b"Exif\0\0":
+            exif = data[position + 4 : position + 2 + length]
+        if kind in SEQUENTIAL:
+            components = int.from_bytes(data[position + 9 : position + 10], "big")
         position += 2 + length
-    return b""
+    return exif, components > 0 and data[position + 4 : position + 5] == bytes([components])
 
 
 def _orientation(exif: bytes) -> int:
@@ -165,7 +201,7 @@ def _orientation(exif: bytes) -> int:
 
 def _upright(picture: np.ndarray, orientation: int) -> np.ndarray:
     """The picture turned as its EXIF orientation asks; what is not 1..8 counts as 1."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in TURNED:
         picture = picture.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         picture = picture[::-1]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import signal
 import warnings
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,13 +16,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..errors import ConvnetsError, ResourceError, UsageError
 from ..spec import Augment, Preprocess
-from .augment import augment_batch, augment_picture, centre_crop, prepare, uncropped
-from .decode import to_channels
-from .pictures import MemoryPictures, Pictures, Split
+from .augment import augment_batch, augment_pictures, centre_crop, prepare, uncropped
+from .decode import Reduce, to_channels
+from .pictures import MemoryPictures, Pictures, Split, StoredPictures
+from .resident import Resident
 from .sampling import Order
 from .scan import MEMORY_LIMIT
 from .statistics import NO_STATISTICS, Statistics, before_crop, stacked, standardise
 
+CPU = torch.device("cpu")
 Key = tuple[int, np.ndarray]  # an epoch and the samples of one batch
 
 
@@ -39,7 +43,9 @@ class Loader:
     """Batches of a split. Order and augmentation depend on (seed, epoch, sample) alone.
 
     With `shuffle`, for training, an incomplete last batch is dropped unless it is the only one. `workers`: processes
-    that decode and augment ahead; sets that are augmented in memory in whole batches do not need and do not use them.
+    that decode and augment ahead, or with none of them `threads`, which need no copies between processes but share one
+    interpreter. Sets that are augmented in memory in whole batches do not need and do not use either; on a `device`
+    other than the CPU they live there, and so do their batches.
     """
 
     def __init__(
@@ -52,9 +58,11 @@ class Loader:
         shuffle: bool = False,
         seed: int = 0,
         workers: int = 0,
+        threads: int = 0,
         statistics: Statistics = NO_STATISTICS,
         sampling: str = "shuffled",
         epoch_size: int = 0,
+        device: torch.device = CPU,
     ) -> None:
         if batch_size < 1 or workers < 0:
             raise UsageError(f"batch size {batch_size} and workers {workers}: at least 1 and 0 are needed")
@@ -62,9 +70,15 @@ class Loader:
         self.split = split
         self._order = Order(split.labels, shuffle, sampling, seed, epoch_size)
         self._batches = _Batches(split, preprocess, augment, seed, statistics)
+        whole = self._batches.whole
+        self._resident = None if whole is None else Resident.of(whole, preprocess, augment, seed, statistics, device)
         self._keys: list[Key] = []
         self._workers = None
-        if workers and self._batches.whole is None:
+        if augment is not None and augment.policy != "none":
+            # torchvision's policies draw from the one random state of a process, which threads would share
+            workers, threads = workers or threads, 0
+        self._threads = threads if whole is None else 0
+        if workers and whole is None:
             # Its own generator keeps torch's global random state untouched.
             with _any_number_of_workers():
                 self._workers = DataLoader(
@@ -89,6 +103,11 @@ class Loader:
         """
         order, size = self._order.of(epoch), self.batch_size
         self._keys[:] = [(epoch, order[i * size : (i + 1) * size]) for i in range(start, len(self))]
+        if self._resident is not None:
+            for _, index in list(self._keys):
+                labels = torch.from_numpy(self.split.labels[index % len(self.split)])
+                yield Batch(self._resident.batch(epoch, index), labels, index)
+            return
         for item in self._prepared():
             if isinstance(item, ConvnetsError):
                 raise item
@@ -97,7 +116,7 @@ class Loader:
 
     def _prepared(self) -> Iterator[Any]:
         if self._workers is None:
-            yield from map(self._batches.__getitem__, list(self._keys))
+            yield from self._ahead() if self._threads else map(self._batches.__getitem__, list(self._keys))
             return
         batches: Any = None
         try:
@@ -114,6 +133,20 @@ class Loader:
             raise ResourceError(
                 f"a worker process for data died ({reason}); try fewer --workers, or a smaller batch if memory ran out"
             ) from None
+
+    def _ahead(self) -> Iterator[Any]:
+        """The batches in order, made by threads: one for each, and one more that is ready."""
+        pending: deque[Future[Any]] = deque()
+        pool = ThreadPoolExecutor(self._threads, "convnets-data")
+        try:
+            for key in list(self._keys):
+                pending.append(pool.submit(self._batches.__getitem__, key))
+                if len(pending) > self._threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:  # whoever leaves an epoch does not wait for what was begun
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Batches(Dataset[Any]):
@@ -146,13 +179,19 @@ class _Batches(Dataset[Any]):
         return augment_batch(batch, self.preprocess, self.augment, self.seed, epoch, index)
 
     def _one_by_one(self, epoch: int, index: np.ndarray) -> np.ndarray:
-        return stacked([self._one(epoch, i) for i in index.tolist()], self.preprocess, self.statistics)
+        preprocess, augment, statistics = self.preprocess, self.augment, self.statistics
+        if augment is None:
+            loaded = (self.split.pictures.load(i % len(self.split)) for i in index.tolist())
+            ready = [prepare(picture, preprocess, statistics) for picture in loaded]
+        else:
+            ready = augment_pictures(self._load, preprocess, augment, self.seed, epoch, index, statistics)
+        return stacked(ready, preprocess, statistics)
 
-    def _one(self, epoch: int, index: int) -> np.ndarray:
-        picture = self.split.pictures.load(index % len(self.split))
-        if self.augment is None:
-            return prepare(picture, self.preprocess, self.statistics)
-        return augment_picture(picture, self.preprocess, self.augment, self.seed, epoch, index, self.statistics)
+    def _load(self, sample: int, reduce: Reduce) -> np.ndarray:
+        pictures, index = self.split.pictures, sample % len(self.split)
+        if isinstance(pictures, StoredPictures) and self.augment is not None and self.augment.decode == "reduced":
+            return pictures.load_reduced(index, reduce)
+        return pictures.load(index)
 
 
 def normalise(
@@ -178,7 +217,21 @@ def normalise(
         image = torch.from_numpy(statistics.mean_image).to(images.device).permute(2, 0, 1)
         shift = image if image.shape == images.shape[1:] else image.mean((1, 2), keepdim=True)
     scale = torch.tensor(std, device=images.device).mul_(255).reciprocal_().view(-1, 1, 1)
+    if images.device.type == "cpu":
+        return _normalised_one_by_one(images, shift, scale)
     return images.to(torch.float32, copy=True).sub_(shift).mul_(scale)
+
+
+def _normalised_one_by_one(images: torch.Tensor, shift: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """The same numbers, a picture at a time, so that each stays in the processor's cache until it is ready."""
+    shape, result = images.shape[1:], torch.empty_like(images, dtype=torch.float32)
+    # all values of a picture in one row, in the order in which they lie in memory
+    order = (1, 2, 0) if images.is_contiguous(memory_format=torch.channels_last) else (0, 1, 2)
+    shift, scale = (values.expand(shape).permute(order).reshape(-1) for values in (shift, scale))
+    for picture, ready in zip(images, result, strict=True):
+        ready.copy_(picture)
+        ready.permute(order).view(-1).sub_(shift).mul_(scale)
+    return result
 
 
 def _resized_whole(pictures: Pictures, preprocess: Preprocess) -> np.ndarray | None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .decode import decode, printable
+from .decode import Reduce, decode, printable
 from .stores import Reader
 
 
@@ -98,14 +98,26 @@ class _NamedPictures:
 
 
 class StoredPictures(_NamedPictures):
-    """Picture files behind a reader: a folder or an archive."""
+    """Picture files behind a reader: a folder or an archive. (In a pack: see packed.py.)"""
 
     def __init__(self, reader: Reader, names: Names) -> None:
         super().__init__(names)
         self.reader = reader
 
+    def read(self, index: int) -> bytes | memoryview:
+        """The file's bytes. Raises DataError."""
+        return self.reader.read(self.names.path(index))
+
     def load(self, index: int) -> np.ndarray:
-        return decode(self.reader.read(self.names.path(index)), name=self.names[index])
+        return decode(self.read(index), name=self.name(index))
+
+    def load_reduced(self, index: int, reduce: Reduce) -> np.ndarray:
+        """The picture, or a JPEG file smaller by the factor that `reduce` gives for its height and width."""
+        return decode(self.read(index), name=self.name(index), reduce=reduce)
+
+    def verified(self, index: int) -> np.ndarray:
+        """What `load` gives, once the file is known to be as it was written, where something tells that."""
+        return self.load(index)
 
     def take(self, indices: np.ndarray) -> StoredPictures:
         return StoredPictures(self.reader, self.names.take(indices))

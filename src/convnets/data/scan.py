@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..errors import DataError, UsageError
-from .pictures import MemoryPictures, Pictures, Source, Split, StoredPictures
+from .pictures import MemoryPictures, Source, Split, StoredPictures
 
 MEMORY_LIMIT = 1024**3
 THREADS = min(8, os.cpu_count() or 1)
@@ -28,21 +28,18 @@ def check(source: Source, bad: str = "error", progress: bool = True) -> Source:
     """
     if bad not in ("error", "skip"):
         raise UsageError(f"--bad-images is {bad!r}; it takes error or skip")
-    stored = {name: split for name, split in source.splits.items() if isinstance(split.pictures, StoredPictures)}
+    pictures = {name: split.pictures for name, split in source.splits.items()}
+    stored = {name: some for name, some in pictures.items() if isinstance(some, StoredPictures)}
     if not stored:
         return source
     scan = _Scan(sum(map(len, stored.values())), progress)
-    results = {name: scan.run(split.pictures) for name, split in stored.items()}
+    results = {name: scan.run(some) for name, some in stored.items()}
     scan.bar.close()
     if scan.failures:
-        report = _report(scan.failures, sum(map(len, stored.values())))
-        if bad == "error":
-            raise DataError(report + "\nRepair or remove them, or pass --bad-images skip to leave them out.")
-        print(f"{report}\nLeft out.", file=sys.stderr)
+        refuse(scan.failures, sum(map(len, stored.values())), bad)
     splits = dict(source.splits)
-    for name, split in stored.items():
-        good, decoded = results[name]
-        splits[name] = _checked(source, name, split, good, decoded if scan.keep else None)
+    for name, (good, decoded) in results.items():
+        splits[name] = _checked(source, name, splits[name], good, decoded if scan.keep else None)
     samples = {name: len(split) for name, split in splits.items()}
     size = next(iter(scan.sizes)) if len(scan.sizes) == 1 else None
     return replace(source, splits=splits, size=size, fingerprint=source.fingerprint | {"samples": samples})
@@ -60,10 +57,10 @@ class _Scan:
         hidden = None if progress else True
         self.bar = tqdm(total=total, desc="Checking pictures", leave=False, file=sys.stderr, disable=hidden)
 
-    def run(self, pictures: Pictures) -> tuple[np.ndarray, list[np.ndarray]]:
+    def run(self, pictures: StoredPictures) -> tuple[np.ndarray, list[np.ndarray]]:
         """Indices of the readable pictures, and the decoded pictures (to be ignored where `keep` ends false)."""
         good, decoded = [], []
-        for index, result in enumerate(_decode_all(pictures)):
+        for index, result in enumerate(decode_all(pictures)):
             self.bar.update()
             if isinstance(result, DataError):
                 self.failures.append(str(result))
@@ -79,12 +76,12 @@ class _Scan:
         return np.array(good, np.int64), decoded
 
 
-def _decode_all(pictures: Pictures) -> Iterator[np.ndarray | DataError]:
+def decode_all(pictures: StoredPictures) -> Iterator[np.ndarray | DataError]:
     """Each picture or its error, in order; large ones are decoded by several threads."""
 
     def attempt(index: int) -> np.ndarray | DataError:
         try:
-            return pictures.load(index)
+            return pictures.verified(index)
         except DataError as error:
             return error
 
@@ -117,5 +114,9 @@ def _checked(source: Source, name: str, split: Split, good: np.ndarray, decoded:
     return Split(MemoryPictures(np.stack(decoded) if equal else decoded, kept.pictures.names), kept.labels)
 
 
-def _report(failures: list[str], total: int) -> str:
-    return "\n".join([f"{len(failures)} of {total} pictures cannot be used:", *(f"  {line}" for line in failures)])
+def refuse(failures: list[str], total: int, bad: str) -> None:
+    """Name the pictures that cannot be used: in a DataError, or with bad="skip" on standard error."""
+    lines = "\n".join([f"{len(failures)} of {total} pictures cannot be used:", *(f"  {line}" for line in failures)])
+    if bad == "error":
+        raise DataError(lines + "\nRepair or remove them, or pass --bad-images skip to leave them out.")
+    print(f"{lines}\nLeft out.", file=sys.stderr)

@@ -10,6 +10,7 @@ from .arrays import cifar, digits, idx
 from .assemble import finish
 from .folders import class_folders, csv_listing
 from .imagenet import imagenet
+from .packed import is_pack, open_pack
 from .pictures import Source
 from .stores import ARCHIVE_ENDINGS, open_store
 from .torchvision_sets import SETS, torchvision_set
@@ -52,13 +53,15 @@ def _open(spec: str) -> Source:
         return cifar(store) or idx(store) or imagenet(store) or class_folders(store)
     if path.is_file() and path.suffix.lower() == ".csv":
         return csv_listing(path)
+    if is_pack(path):
+        return open_pack(path)
     if spec.lower() in SETS and not path.exists():
         return torchvision_set(spec.lower())
-    reason = "is neither a folder, a CSV file nor an archive" if path.exists() else "does not exist"
+    reason = "is neither a folder, a CSV file, an archive nor a pack" if path.exists() else "does not exist"
     beside = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(spec, ["digits", *SETS, *beside], n=3)
     raise DataError(
         f"--data {spec}: {reason}{'; did you mean ' + ' or '.join(near) + '?' if near else '.'} It takes digits, a "
         f"folder or archive ({', '.join(ARCHIVE_ENDINGS)}) of class folders, MNIST's, CIFAR's or ImageNet's own files, "
-        f"a CSV file (path,label), or a name to download: {', '.join(SETS)}"
+        f"a CSV file (path,label), a pack (convnets pack), or a name to download: {', '.join(SETS)}"
     )

@@ -119,6 +119,6 @@ def contents(split: Split) -> Iterator[Any]:
     pictures = split.pictures
     for index in range(len(split)):
         if isinstance(pictures, StoredPictures):
-            yield pictures.reader.read(pictures.names.path(index))
+            yield pictures.read(index)
         else:
             yield np.ascontiguousarray(pictures.load(index)).data

@@ -90,6 +90,9 @@ class Augment:
     this deviation. `noise` adds Gaussian noise of so many grey levels. `erase` is the probability of random erasing,
     `cutout` the side of a square set to the mean. `mixup` and `cutmix` are the alpha of their beta distribution (with
     both, each picture takes one of them), `pairing` is SamplePairing.
+
+    `decode` "reduced" is quicker, and changes pixels a little: a JPEG file is decoded at 1/2, 1/4 or 1/8 of its size
+    where what is then resized still has as many pixels as it needs, and resized in coarser arithmetic.
     """
 
     pad: int = 0
@@ -110,3 +113,4 @@ class Augment:
     mixup: float = 0.0
     cutmix: float = 0.0
     pairing: Pairing = field(default_factory=Pairing)
+    decode: Literal["exact", "reduced"] = "exact"
