@@ -9,7 +9,10 @@ import torch
 
 from ..data import Loader, Source, Split, Statistics
 from ..data.pictures import MemoryPictures
+from ..errors import UsageError
 from ..spec import Recipe
+
+EXCLUSIVE = "--checkpoint-activations and --compile exclude each other; a compiled network recomputes what is cheap"
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,11 @@ class Machine:
     save_steps: int = 0
     save_seconds: float = 300.0
     tensorboard: bool = False
+    checkpoint_activations: bool = False
+
+    def __post_init__(self) -> None:
+        if self.compile and self.checkpoint_activations:
+            raise UsageError(EXCLUSIVE)
 
     def loaders(self, split: Split) -> int:
         """How many processes load the pictures of a split, where nobody says: none for those in memory on a CPU."""

@@ -23,6 +23,7 @@ from ..runs.folder import BEST, RUN, RunFolder, now, revision, versions
 from ..spec import Recipe
 from .bn_average import average_statistics
 from .budget import within
+from .forward import make_forward
 from .keeper import RunKeeper, say
 from .loop import steps_per_epoch, train
 from .machine import Machine, make_loaders
@@ -114,7 +115,7 @@ def carry_out(
     _introduce(folder, run, source, training, saved is not None)
     if machine.tensorboard:
         keeper.board = board_writer()(folder.path / "tensorboard", purge_step=training.step)
-    forward = torch.compile(training.model) if run["compile"] else None
+    forward = make_forward(training.model, run["compile"], machine.checkpoint_activations)
     with keeper:
         try:
             train(training, train_loader, val_loader, keeper, forward)
@@ -224,6 +225,7 @@ def _explained(error: Exception, recipe: Recipe) -> Exception:
         smaller = max(1, recipe.batch_size // recipe.accumulate // 2)
         return ResourceError(
             f"out of memory with {recipe.batch_size // recipe.accumulate} pictures at a time; the last checkpoint is "
-            f"valid; try --set accumulate={recipe.accumulate * 2} ({smaller} at a time) or --batch-size {smaller}"
+            f"valid; try --checkpoint-activations, --set accumulate={recipe.accumulate * 2} ({smaller} at a time) or "
+            f"--batch-size {smaller}"
         )
     return error
