@@ -5,24 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..layers import Concat
+from ..layers import Concat, Residual
 from ..network import Network, WithAuxiliary
 
 Forward = Callable[[Tensor], Any]  # logits, or with auxiliary classifiers (logits, (logits, ...))
 
 
-def make_forward(model: Network | WithAuxiliary, compiled: bool, recompute: bool) -> Forward:
+def make_forward(model: Network | WithAuxiliary, compiled: bool, recompute: bool, accumulates: bool = False) -> Forward:
     """The model as it is called in training: not both compiled and recomputing."""
     if compiled:
-        compiled_model: Forward = torch.compile(model)
+        on_cuda = next(model.parameters()).is_cuda
+        # dropout draws as it does uncompiled; on CUDA whole steps are recorded, where no tensor outlives its step
+        options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": on_cuda and not accumulates}
+        compiled_model: Forward = torch.compile(model, options=options)
         return compiled_model
+    without_copies(model)
     return recomputing(model) if recompute else model
+
+
+def without_copies(model: nn.Module) -> None:
+    """Let each ReLU write into its input where nothing else reads that: behind a layer, or the sum of a block."""
+    layers = nn.modules.batchnorm._NormBase | nn.Conv2d | nn.Linear
+    for module in model.modules():
+        if isinstance(module, nn.Sequential):
+            for before, part in pairwise(module.children()):
+                if isinstance(part, nn.ReLU) and isinstance(before, layers):
+                    part.inplace = True
+        if type(module) is Residual and isinstance(module.after, nn.ReLU):
+            module.after.inplace = True
 
 
 def recomputing(model: Network | WithAuxiliary) -> Forward:
