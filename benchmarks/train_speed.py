@@ -30,7 +30,7 @@ from convnets.spec import SGD, Augment, Preprocess, Recipe
 from convnets.train.loop import begin_epoch, take_step
 from convnets.train.machine import Machine
 from convnets.train.state import Training
-from convnets.train.tuning import LEAST_GAIN, measured_pace, prepared
+from convnets.train.tuning import layout_of, prepared
 
 CASES = {"resnet20": (32, 128), "resnet50": (224, 8), "densenet121": (224, 8)}  # side of the pictures, batch size
 Step = Callable[[], None]
@@ -100,8 +100,7 @@ def ours(name: str, compiled: bool) -> Step:
     preprocess = Preprocess(size=size, resize=None, mean=(0.49, 0.48, 0.45), std=(0.25, 0.24, 0.26))
     recipe = Recipe(batch_size=count, preprocess=preprocess, optimizer=SGD(lr=0.01))
     machine = Machine(torch.device("cpu"), compile=compiled)
-    pace = measured_pace(name, {}, recipe, machine.device)
-    layout = pace["contiguous"] / pace["channels_last"] > 1 / LEAST_GAIN
+    layout = layout_of(name, {}, recipe, machine.device)
     torch.manual_seed(0)
     training = Training(create_model(name), dataclasses.replace(recipe, channels_last=layout), machine.device)
     forward, finish = prepared(training, machine), Finish(preprocess, NO_STATISTICS, Augment(), 0)

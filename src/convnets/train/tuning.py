@@ -41,7 +41,7 @@ def tuned(plan: Plan, machine: Machine) -> tuple[Plan, Machine]:
     pace = measured_pace(plan.name, plan.overrides, recipe, machine.device)
     if recipe.channels_last == "auto":
         gain = pace["contiguous"] / pace["channels_last"]
-        recipe = dataclasses.replace(recipe, channels_last=gain > 1 / LEAST_GAIN)
+        recipe = dataclasses.replace(recipe, channels_last=_is_last(pace))
         chosen = "channels_last" if recipe.channels_last else "contiguous"
         said.append(f"memory layout: {chosen}; channels_last has {gain:.2f} times the speed of contiguous here")
     if machine.compile is None:
@@ -64,6 +64,15 @@ def _why_not_compiled(plan: Plan, machine: Machine) -> str:
         if any(isinstance(part, Stochastic) for part in models.create_model(plan.name, **plan.overrides).modules()):
             return "blocks are left out at random"
     return "" if has_compiler(machine.device) else "there is no C++ compiler; with one this run would be faster"
+
+
+def layout_of(name: str, overrides: dict[str, Any], recipe: Recipe, device: torch.device) -> bool:
+    """Whether this network trains in channels_last here."""
+    return _is_last(measured_pace(name, overrides, recipe, device))
+
+
+def _is_last(pace: dict[str, float]) -> bool:
+    return pace["contiguous"] * LEAST_GAIN > pace["channels_last"]
 
 
 def has_compiler(device: torch.device) -> bool:
