@@ -4,7 +4,8 @@
 
 Memory is the growth of a process's peak (`ru_maxrss`) over what it was before the first step: activations, gradients
 and what the kernels need for themselves, but not Python, torch and the weights. Each form is measured in a process of
-its own. Time is measured in one process, in turns.
+its own. Time is measured in one process, in turns. `kept` is the plain network in a plain loop, `again` is called as
+`convnets train --checkpoint-activations` does it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from convnets import create_model
-from convnets.train.forward import recomputing
+from convnets.train.forward import Forward, make_forward
+from convnets.train.machine import settle
 
 FORMS = ("kept", "again")
 
@@ -32,7 +34,10 @@ def stepper(form: str, name: str, batch_size: int, size: int) -> Callable[[], No
     torch.manual_seed(0)
     network = create_model(name).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, fused=True)
-    forward = recomputing(network) if form == "again" else network
+    forward: Forward = network
+    if form == "again":
+        settle(torch.device("cpu"))
+        forward = make_forward(network, compiled=False, recompute=True)
     images = torch.randn(batch_size, network.in_channels, size, size).contiguous(memory_format=torch.channels_last)
     labels = torch.randint(network.num_classes, (batch_size,))
 

@@ -92,14 +92,15 @@ def _is_dense(layer: nn.Module) -> bool:
 def _dense_block(block: Iterable[nn.Module], x: Tensor) -> Tensor:
     """Each layer sees all features so far; they are put side by side again for the gradient, and never kept so.
 
-    A unit ends with its convolution, whose input is all that the gradient needs: so no convolution is computed twice.
+    The unit that is done again ends with its convolution, whose input is all that the gradient needs: so no convolution
+    is computed twice.
     """
     features = [x]
     for layer in block:
         first, *others = list(layer.children())[1].children()
         y = again(first, partial(_beside, first), *features)
-        for part in others:
-            y = part(y) if isinstance(part, nn.Dropout) else again(part, part, y)  # dropout keeps a mask of bytes
+        for part in others:  # a few channels: kept, since that costs less than the time
+            y = part(y)
         features.append(y)
     return torch.cat(features, 1)
 
