@@ -1,13 +1,13 @@
-"""Training speed beside the peers' networks in the loop that everybody writes, in one process and in turns.
+"""Training speed beside the peers' networks in the loop that everybody writes, in turns.
 
-    python benchmarks/train_speed.py resnet20|resnet50|densenet121 [--rounds 5] [--seconds 2] [--no-compiled]
+    python benchmarks/train_speed.py resnet20|resnet50|densenet121 [--rounds 7] [--seconds 2] [--no-compiled]
 
 The peer's network is torchvision's; for CIFAR, ResNet-20 with option A as it is written everywhere. `plain` is its loop
 at PyTorch's defaults: eager, contiguous, SGD, on pictures that are ready. `plain at its best` has channels_last, fused
 SGD and torch.compile. `convnets` is the step of `convnets train`, with normalisation, counting and the check of the
 loss, on uint8 pictures; `convnets compiled` that of `convnets train --compile`, which long runs have by themselves. The
-first call, which compiles, is not counted but told. What convnets sets for the whole process (it keeps freed memory) is
-set for all alike, so the peer is faster here than by itself.
+first call, which compiles, is not counted but told. Each has a process of its own, since convnets sets something for
+the whole of it (it keeps freed memory); they take turns, one at a time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import argparse
 import dataclasses
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -111,6 +113,14 @@ def ours(name: str, compiled: bool) -> Step:
     return lambda: take_step(training, forward, finish, [batch], 0.01)
 
 
+CONTESTANTS: dict[str, Callable[[str], Step]] = {
+    "plain": lambda name: plain(name, False),
+    "convnets": lambda name: ours(name, False),
+    "plain at its best": lambda name: plain(name, True),
+    "convnets compiled": lambda name: ours(name, True),
+}
+
+
 def seconds(step: Step, steps: int) -> float:
     began = time.perf_counter()
     for _ in range(steps):
@@ -118,26 +128,51 @@ def seconds(step: Step, steps: int) -> float:
     return (time.perf_counter() - began) / steps
 
 
+class Runner:
+    """A contestant in a process of its own, which waits until it is asked for steps."""
+
+    def __init__(self, network: str, who: str) -> None:
+        words = [sys.executable, __file__, network, "--serve", who]
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def seconds(self, steps: int) -> float:
+        """What a step takes, the mean of so many."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        print(steps, file=self.process.stdin, flush=True)
+        return float(self.process.stdout.readline())
+
+
+def serve(network: str, who: str) -> None:
+    """Answer each number of steps on standard input with the seconds that one of them takes."""
+    step = CONTESTANTS[who](network)
+    for line in sys.stdin:
+        print(seconds(step, int(line)), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", choices=CASES)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each turn, about")
     parser.add_argument("--no-compiled", action="store_true")
+    parser.add_argument("--serve", choices=CONTESTANTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.serve:
+        serve(options.network, options.serve)
+        return
     count = CASES[options.network][1]
-    contestants: dict[str, Step] = {"plain": plain(options.network, False), "convnets": ours(options.network, False)}
-    if not options.no_compiled:
-        contestants["plain at its best"] = plain(options.network, True)
-        contestants["convnets compiled"] = ours(options.network, True)
-    first = {name: seconds(step, 1) for name, step in contestants.items()}
-    for step in contestants.values():
-        step()
-    steps = max(1, round(options.seconds / seconds(contestants["plain"], 1)))
-    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    names = list(CONTESTANTS)[: 2 if options.no_compiled else 4]
+    runners, first = {name: Runner(options.network, name) for name in names}, {}
+    for name, runner in runners.items():
+        first[name] = runner.seconds(1)
+        runner.seconds(1)
+    steps = max(1, round(options.seconds / runners["plain"].seconds(1)))
+    taken: dict[str, list[float]] = {name: [] for name in runners}
     for _ in range(options.rounds):
-        for name, step in contestants.items():
-            taken[name].append(seconds(step, steps))
+        for name, runner in runners.items():
+            taken[name].append(runner.seconds(steps))
+    for runner in runners.values():
+        runner.process.communicate()
     ratios = {name: [one / own for one, own in zip(taken["plain"], taken[name], strict=True)] for name in taken}
     for name, values in taken.items():
         low, middle, high = min(ratios[name]), statistics.median(ratios[name]), max(ratios[name])
