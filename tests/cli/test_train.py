@@ -221,7 +221,7 @@ def test_compiled_training_saves_plain_names(here: Path, monkeypatch: pytest.Mon
         def __len__(self) -> int:
             raise TypeError("WithAuxiliary does not support len()")
 
-    monkeypatch.setattr(torch, "compile", lambda network: Compiled(network))
+    monkeypatch.setattr(torch, "compile", lambda network, **_: Compiled(network))
     assert convnets("train", "--epochs", 1, "--compile", "--out", "run") == 0
     tensors, _ = checkpoint.load(here / "run" / "best.safetensors")
     assert "model.conv1.conv.weight" in tensors

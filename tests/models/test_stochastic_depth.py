@@ -103,6 +103,28 @@ def test_the_output_in_test_is_what_training_gives_on_average() -> None:
     assert (mean - expected).abs().max() < 5 * spread / 4000**0.5
 
 
+def test_a_dropped_block_costs_nothing_forwards_or_backwards() -> None:
+    """Of the blocks that a training step computes, each is computed once, and only those have gradients."""
+    torch.manual_seed(0)
+    network = create_model("sd_resnet110")
+    forwards, backwards = list[nn.Module](), list[nn.Module]()
+    for part in blocks(network):
+        part.body.register_forward_hook(lambda body, *_: forwards.append(body))
+        part.body.register_full_backward_hook(lambda body, *_: backwards.append(body))
+    steps = 40
+    for _ in range(steps):
+        before = len(forwards)
+        network.zero_grad()
+        network(torch.rand(2, 3, 8, 8)).sum().backward()
+        computed = set(forwards[before:])
+        assert len(computed) == len(forwards) - before
+        for part in blocks(network):
+            gradients = [parameter.grad is not None for parameter in part.body.parameters()]
+            assert set(gradients) == {part.body in computed}
+    assert set(map(id, forwards)) == set(map(id, backwards)) and len(forwards) == len(backwards)
+    assert len(forwards) / steps == pytest.approx(40.25, abs=4 * (9.12 / steps) ** 0.5)  # the sum of p (1 - p) is 9.12
+
+
 def test_survival_probabilities() -> None:
     linear = survival_probabilities("linear", 0.5, 54)
     assert linear[0] == pytest.approx(0.990741, abs=1e-6)

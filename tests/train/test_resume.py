@@ -191,6 +191,20 @@ def test_r02_r03_r05_stopped_in_mid_epoch_and_resumed_with_other_workers(
     assert fingerprint(out) == expected
 
 
+@pytest.mark.parametrize("kind", ["dropout", "stochastic depth", "auxiliary"])
+def test_activations_computed_again_are_the_same_run(
+    kind: str, finished: Finished, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped with --checkpoint-activations and resumed without, it is the run that had neither."""
+    expected, out = finished[kind], tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1 + steps_in_epoch(finished.root / kind) // 2)
+        with pytest.raises(Interrupted):
+            run.start(request_of(kind, pictures), Machine(CPU, checkpoint_activations=True), str(out))
+    resume(str(out), Request(), Machine(CPU))
+    assert fingerprint(out) == expected
+
+
 def test_r08_a_plateau_resumes_with_its_counters(
     finished: Finished, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

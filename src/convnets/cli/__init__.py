@@ -24,6 +24,7 @@ VERBS = {
     "train": "Train a network on pictures.",
     "probe": "A linear classifier on what a trained network sees, in one pass.",
     "lr-find": "Learning rates that a network bears, by a range test.",
+    "bench": "How fast a network trains and predicts here, beside other libraries.",
     "evaluate": "Test errors of a trained network.",
     "predict": "Classify pictures.",
     "neighbours": "Training pictures most like a picture.",

@@ -52,7 +52,8 @@ DRY_RUN = "--dry-run plans a new run; what is left of an old one is told when it
 @click.option("--allow-change", multiple=True, metavar="KEY", help="Let --resume change KEY.")
 @click.option("--save-every", metavar="STEPS|5m", help="Save this often as well as after every epoch  [default: 5m].")
 @click.option("--workers", "-j", type=click.IntRange(0), help="Processes that load  [default: as many as help].")
-@click.option("--compile", "compile_", is_flag=True, help="Compile the network with torch.compile.")
+@click.option("--compile/--no-compile", "compile_", default=None, help="[default: from half an hour on].")
+@click.option("--checkpoint-activations", is_flag=True, help="Less memory: compute activations twice. Same result.")
 @click.option("--bad-images", type=click.Choice(["error", "skip"]), default="error", show_default=True)
 @click.option("--allow-empty", is_flag=True, help="Allow class folders without pictures.")
 @click.option("--dry-run", is_flag=True, help="Print the whole plan, with time and memory from a few real steps.")
@@ -65,8 +66,8 @@ def command(
     weight_decay: float | None, img_size: int | None, val_fraction: float | None, seed: int | None,
     grow_from: str | None, weights: str | None, keep_head: bool, freeze: str | None, unfreeze: float | None,
     layer_decay: float | None, patience: int | None, resume: str | None, allow_change: tuple[str, ...],
-    save_every: str | None, workers: int | None, compile_: bool, bad_images: str, allow_empty: bool, dry_run: bool,
-    as_json: bool, tensorboard: bool, device: str,
+    save_every: str | None, workers: int | None, compile_: bool | None, checkpoint_activations: bool, bad_images: str,
+    allow_empty: bool, dry_run: bool, as_json: bool, tensorboard: bool, device: str,
 ) -> None:  # fmt: skip
     """Train NAME on the pictures of --data; without either, a small network on the built-in digits."""
     for is_wrong, why in (
@@ -90,7 +91,9 @@ def command(
         name, data, recipe, epochs, seed, [*given, *assignments], bad_images, allow_empty, grow_from, weights,
         keep_head, minutes,
     )  # fmt: skip
-    machine = Machine(pick_device(device), workers, compile_, steps, seconds, tensorboard)
+    machine = Machine(
+        pick_device(device), workers, compile_, steps, seconds, tensorboard, checkpoint_activations
+    )
     if dry_run:
         _dry_run(request, machine, as_json)
         return
@@ -103,7 +106,7 @@ def _dry_run(request: Request, machine: Machine, as_json: bool) -> None:
     from ..train.dry_run import forecast, report
     from ..train.run import planned
 
-    plan = planned(request, machine)
+    plan, machine = planned(request, machine)
     values = forecast(plan, machine)
     if as_json:
         click.echo(json.dumps(values))

@@ -102,9 +102,7 @@ def _read(hint: Any, value: Any) -> Any:
             return None
         return _read(next(arg for arg in args if arg is not type(None)), value)
     if origin is Literal:
-        if value in args:
-            return value
-        raise ValueError
+        return {str(arg).lower(): arg for arg in args}[str(value).lower()]
     if origin is tuple:
         items = [item for item in value.strip("()[] ").split(",") if item.strip()] if isinstance(value, str) else value
         if args[-1] is not Ellipsis and len(items) != len(args):

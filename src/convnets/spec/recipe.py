@@ -176,7 +176,8 @@ class Recipe:
 
     `val_fraction` of the training pictures is set aside for validation where the data has no pictures for that, and
     `test_fraction` for the test. `val_is_test`: the data's own validation pictures are the test, where it has no other.
-    `protocols` are the tests that the paper made.
+    `protocols` are the tests that the paper made. `channels_last`: the order of pictures and weights in memory; "auto"
+    is what a measurement finds faster, and what it chose is kept in the run.
     """
 
     name: str = "quick"
@@ -204,7 +205,7 @@ class Recipe:
     epoch_size: int = 0
     accumulate: int = 1
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    channels_last: bool = True
+    channels_last: Literal["auto", True, False] = "auto"
     val_fraction: float = 0.1
     test_fraction: float = 0.0
     val_is_test: bool = False

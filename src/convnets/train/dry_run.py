@@ -22,12 +22,14 @@ from ..evaluate import evaluating
 from ..runs import checkpoint
 from ..runs.folder import BEST, LAST
 from ..spec import Plateau
+from .forward import Forward
 from .keeper import clock_text
-from .loop import Forward, begin_epoch, steps_per_epoch, take_step
+from .loop import begin_epoch, steps_per_epoch, take_step
 from .machine import Machine, make_loaders
 from .plan import Plan
 from .schedules import Scheduler
 from .state import Training
+from .tuning import prepared
 
 MEASURED_STEPS = 5  # after one that is not counted
 COLUMNS, ROWS = 60, 6
@@ -51,7 +53,7 @@ def forecast(plan: Plan, machine: Machine, seconds: float = 0.0) -> dict[str, An
     recipe, network = plan.recipe, plan.network(grown.append)
     all_rows = dataclasses.replace(recipe, unfreeze=0.0)  # a step takes longest once they all learn
     training = Training(network, all_rows, machine.device, plan.statistics)
-    forward = torch.compile(training.model) if machine.compile else training.model
+    forward = prepared(training, machine)
     train_loader, val_loader = make_loaders(plan.source, recipe, plan.statistics, machine)
     steps = steps_per_epoch(train_loader, recipe.accumulate)
     measured = _measure(training, forward, train_loader, val_loader, seconds)

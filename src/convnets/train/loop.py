@@ -13,10 +13,9 @@ from torch.nn.utils import clip_grad_norm_
 
 from ..data import Batch, Finish, Loader, Mixed
 from ..evaluate import evaluate_network
+from .forward import Forward
 from .optimizers import limit_filters
 from .state import Training, judged
-
-Forward = Callable[[Tensor], Any]  # logits, or with auxiliary classifiers (logits, (logits, ...))
 
 CHECK_EVERY = 20  # steps between looks at the loss on an accelerator, where each look waits for the device
 
@@ -46,7 +45,7 @@ def train(
 ) -> None:
     """Train until the recipe's last epoch, or until validation stops improving where the recipe has patience.
 
-    `forward` is the model's own call, or a compiled form of it.
+    `forward` is the model's own call, or another form of it (forward.py).
     """
     recipe = training.recipe
     forward = training.model if forward is None else forward  # a compiled module may refuse to be asked if it is true

@@ -20,11 +20,11 @@ def make_optimizer(model: nn.Module, recipe: spec.Optimizer, by_row: bool = Fals
     `by_row`: rows are groups of their own, since those that begin to learn later have no velocity yet.
     """
     groups = _groups(model, recipe, by_row)
+    fused = next(model.parameters()).device.type in ("cpu", "cuda")
     match recipe:
         case spec.SGD(form="paper"):
             return VelocitySGD(groups, lr=recipe.lr, momentum=recipe.momentum)
         case spec.SGD():
-            fused = next(model.parameters()).device.type in ("cpu", "cuda")
             return torch.optim.SGD(
                 groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=fused
             )
@@ -33,7 +33,7 @@ def make_optimizer(model: nn.Module, recipe: spec.Optimizer, by_row: bool = Fals
                 groups, lr=recipe.lr, decay=recipe.decay, momentum=recipe.momentum, epsilon=recipe.epsilon
             )
         case spec.AdamW():
-            return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, eps=recipe.epsilon)
+            return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, eps=recipe.epsilon, fused=fused)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -163,6 +163,8 @@ def restore_state(optimizer: torch.optim.Optimizer, model: nn.Module, tensors: d
         found = {key.removeprefix(name + "."): value for key, value in tensors.items() if key.startswith(name + ".")}
         for key, value in found.items():
             fits = value.shape == parameter.shape
+            if not fits and optimizer.defaults.get("fused"):  # its counters are on the device
+                value = value.to(parameter.device)
             optimizer.state[parameter][key] = torch.empty_like(parameter).copy_(value).detach() if fits else value
 
 
@@ -177,11 +179,11 @@ class Average:
     def update(self, network: nn.Module, step: int) -> None:
         """Move towards `network`; slowly only once there is something to average (Polyak's warm-up, (1+t)/(10+t))."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, tensor in network.state_dict().items():
-            if tensor.is_floating_point():
-                self.values[name].lerp_(tensor, 1 - decay)
-            else:
-                self.values[name].copy_(tensor)
+        now = network.state_dict()
+        moving = [name for name, tensor in now.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_([self.values[name] for name in moving], [now[name] for name in moving], 1 - decay)
+        for name in now.keys() - moving:
+            self.values[name].copy_(now[name])
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on from saved values."""

@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..runs.folder import LAST, RUN, RunFolder
 from ..spec import Recipe
 from .check import check_recipe
-from .machine import Machine
+from .machine import EXCLUSIVE, Machine
 from .plan import Request, Start, make_network, split_assignments
 from .run import Saved, absolute, board_writer, carry_out
 from .schedules import rescale
@@ -36,6 +36,8 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
     where, allow_empty = request.data or stored["spec"], stored["allow_empty"] or request.allow_empty
     source = open_source(where, **spec.division(vars(old)), allow_empty=allow_empty)
     recipe, changes = _changes(request, run, old, source)
+    if machine.checkpoint_activations and run["compile"]:
+        raise UsageError(f"{folder.path}: is compiled; {EXCLUSIVE}")
     if machine.compile and not run["compile"]:
         changes["compile"] = (False, True)
     _refuse(folder, changes, allowed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shlex
 import sys
@@ -28,6 +29,7 @@ from .loop import steps_per_epoch, train
 from .machine import Machine, make_loaders
 from .plan import DEMO_DATA, Plan, Request, make_plan
 from .state import Training
+from .tuning import prepared, tuned
 
 
 def start(request: Request, machine: Machine, out: str | None = None, name: str | None = None) -> RunFolder:
@@ -35,7 +37,7 @@ def start(request: Request, machine: Machine, out: str | None = None, name: str 
     RunFolder.check_out(out)
     if machine.tensorboard:
         board_writer()
-    plan = planned(request, machine)
+    plan, machine = planned(request, machine)
     for line in plan.said:
         print(line)
     network = plan.network()
@@ -43,10 +45,10 @@ def start(request: Request, machine: Machine, out: str | None = None, name: str 
     return carry_out(folder, describe_run(plan, machine), plan.source, network, plan.statistics, machine)
 
 
-def planned(request: Request, machine: Machine) -> Plan:
-    """The plan, with the epochs for the minutes that were asked for."""
-    plan = make_plan(request)
-    return plan if request.minutes is None else within(plan, machine, request.minutes)
+def planned(request: Request, machine: Machine) -> tuple[Plan, Machine]:
+    """The plan, with the epochs for the minutes that were asked for, and how it is carried out here."""
+    plan, machine = tuned(make_plan(request), machine)
+    return plan if request.minutes is None else within(plan, machine, request.minutes), machine
 
 
 Saved = tuple[Path, dict[str, Tensor], dict[str, Any]]  # a checkpoint's path, tensors and state
@@ -114,7 +116,7 @@ def carry_out(
     _introduce(folder, run, source, training, saved is not None)
     if machine.tensorboard:
         keeper.board = board_writer()(folder.path / "tensorboard", purge_step=training.step)
-    forward = torch.compile(training.model) if run["compile"] else None
+    forward = prepared(training, dataclasses.replace(machine, compile=run["compile"]))
     with keeper:
         try:
             train(training, train_loader, val_loader, keeper, forward)
@@ -224,6 +226,7 @@ def _explained(error: Exception, recipe: Recipe) -> Exception:
         smaller = max(1, recipe.batch_size // recipe.accumulate // 2)
         return ResourceError(
             f"out of memory with {recipe.batch_size // recipe.accumulate} pictures at a time; the last checkpoint is "
-            f"valid; try --set accumulate={recipe.accumulate * 2} ({smaller} at a time) or --batch-size {smaller}"
+            f"valid; try --checkpoint-activations, --set accumulate={recipe.accumulate * 2} ({smaller} at a time) or "
+            f"--batch-size {smaller}"
         )
     return error

@@ -15,6 +15,7 @@ from ..models import with_auxiliary
 from ..network import Network, WithAuxiliary
 from ..runs import under
 from ..spec import Recipe
+from .machine import mixed_dtype
 from .optimizers import Average, make_optimizer, restore_state, rows_with_weights, set_rate, state_tensors
 from .schedules import Scheduler
 
@@ -28,14 +29,14 @@ class Training:
     def __init__(
         self, network: Network, recipe: Recipe, device: torch.device, statistics: Statistics = NO_STATISTICS
     ) -> None:
-        layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        layout = torch.channels_last if recipe.channels_last else torch.contiguous_format  # also where it is left open
         model = with_auxiliary(network, size=recipe.preprocess.size) if recipe.auxiliary else network
         self.model: Network | WithAuxiliary = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         self.network, self.recipe, self.device, self.statistics = network, recipe, device, statistics
         self.optimizer = make_optimizer(self.model, recipe.optimizer, by_row=recipe.unfreeze > 0)
         self.scheduler = Scheduler(recipe)
         self.average = Average(self.network, recipe.ema) if recipe.ema else None
-        self.dtype = _dtype(recipe.precision, device)
+        self.dtype = mixed_dtype(recipe.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
         self.epoch = self.batch = self.step = 0  # batches of this epoch and steps of the run already taken
         self.totals = torch.zeros(3, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
@@ -182,13 +183,3 @@ def judged(row: dict[str, Any]) -> tuple[float, float]:
     """The error and loss by which an epoch is judged: of the average, else in validation, else in training."""
     prefix = next(prefix for prefix in ("ema_val_", "val_", "train_") if f"{prefix}error" in row)
     return row[f"{prefix}error"], row[f"{prefix}loss"]
-
-
-def _dtype(precision: str, device: torch.device) -> torch.dtype:
-    """What the forward pass computes in. `auto` is mixed precision on CUDA, single precision elsewhere."""
-    if precision == "auto":
-        if device.type != "cuda":
-            return torch.float32
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    dtype: torch.dtype = getattr(torch, precision)
-    return dtype
