@@ -34,6 +34,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def threads() -> int:
+    """Threads that a computation may take: OMP_NUM_THREADS, which most runtimes keep to, else one a core."""
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(given) if given.isdigit() and int(given) else cores()
+
+
 def recall(kind: str, *key: object) -> Any:
     """What was remembered under this key; None where nothing was, or where it is damaged."""
     try:

@@ -64,9 +64,10 @@ def test_the_peak_of_tensors() -> None:
 
 def test_training_and_prediction_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "seconds", lambda *_: 0.1)
+    monkeypatch.setattr("convnets.engines.fastest", lambda *_: "onnxruntime")
     result = bench("resnet20", Machine(CPU), batch_size=2, size=8, peers=())
-    assert [(one.task, one.who, one.pictures) for one in result.measured] == [
-        ("predict", "convnets", 2), ("train", "convnets", 2)
+    assert [(one.task, one.who, one.engine, one.pictures) for one in result.measured] == [
+        ("predict", "convnets", "onnxruntime", 2), ("train", "convnets", "torch", 2)
     ]  # fmt: skip
     train = result.measured[1]
     work = train.share * result.gflops / (2e-9 * train.images_per_second)
@@ -74,7 +75,10 @@ def test_training_and_prediction_are_measured(monkeypatch: pytest.MonkeyPatch) -
     assert train.memory > 1
 
 
-def test_the_command_prints_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_a_table_or_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("convnets.engines.fastest", lambda *_: "torch")
     options = ["--img-size", "8", "-b", "2", "--device", "cpu", "--peer", "none"]
     assert cli.run(["bench", "resnet20", *options]) == 0
     text = capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 
 import click
 
@@ -40,6 +41,7 @@ def command(
     from ..train.machine import Machine
 
     if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # what other engines keep to
         torch.set_num_threads(threads)
     chosen = () if "none" in peers else peers or PEERS
     machine = Machine(pick_device(device), compile=compile_)
@@ -50,11 +52,11 @@ def command(
         return
     own = {(one.task, one.pictures): one.images_per_second for one in result.measured if one.who == "convnets"}
     rows = [
-        (one.task, one.pictures, one.who, f"{one.images_per_second:.1f}", f"{100 * one.share:.0f} %",
+        (one.task, one.pictures, one.who, one.engine, f"{one.images_per_second:.1f}", f"{100 * one.share:.0f} %",
          f"{one.memory:,.0f}", f"{own[one.task, one.pictures] / one.images_per_second:.2f}")
         for one in result.measured
     ]  # fmt: skip
     click.echo(f"{result.network} at {result.size}x{result.size}, {result.machine}, {torch.get_num_threads()} threads; "
                f"a product of {MATRIX} x {MATRIX} matrices: {result.gflops:,.0f} GFLOP/s\n")  # fmt: skip
-    header = ["", "batch", "", "images/s", "of the product", "MiB", "ours is times"]
-    click.echo(table(header, rows, right={1, 3, 4, 5, 6}))
+    header = ["", "batch", "", "engine", "images/s", "of the product", "MiB", "ours is times"]
+    click.echo(table(header, rows, right={1, 4, 5, 6, 7}))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cache import cores, machine, recall, remember
+from ..cache import machine, recall, remember, threads
 from ..errors import ConvnetsError, UsageError
 from .about import About
 from .program import ENDINGS, Program
@@ -53,7 +53,7 @@ def fastest(program: Program, batch: int, device: torch.device | None = None) ->
     """
     kind = "cpu" if device is None else device.type
     names = available(kind)
-    key = (_signature(program.about), batch, kind, machine(), _versions(names))
+    key = (_signature(program.about), batch, kind, machine(), threads(), _versions(names))
     known = recall("fastest", *key)
     if known is not None:
         return str(known["engine"])
@@ -116,12 +116,12 @@ def open_engine(name: str, program: Program, batch: int, device: torch.device | 
         return {"torch": open_torch, "compile": open_compile}[name](program.deployed, place, pictures)
     if device is not None:
         raise UsageError(f"engine {name} runs on the CPU; take torch or compile on {device}, or --device cpu")
-    path, threads = program.file(name), cores()
+    path, count = program.file(name), threads()
     if name == "ncnn":
-        return open_ncnn(path, threads, prepared(program.about))
+        return open_ncnn(path, count, prepared(program.about))
     if name == "openvino":
-        return filled(open_openvino(path, threads), batch)
-    return {"onnxruntime": open_onnxruntime, "mnn": open_mnn}[name](path, threads)
+        return filled(open_openvino(path, count), batch)
+    return {"onnxruntime": open_onnxruntime, "mnn": open_mnn}[name](path, count)
 
 
 def prepared(about: About):  # type: ignore[no-untyped-def]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 
 from .. import papers
-from ..cache import cores
+from ..cache import cores, threads
 from ..data import NO_STATISTICS, prepare
 from ..data.augment import uncropped
 from ..data.imagenet import class_names
@@ -249,7 +249,7 @@ def _subject(
         if Path(source).suffix in KINDS:
             if preprocess is not None or input_size is not None:
                 raise UsageError(f"{source}: its preprocessing is part of the file; export the run again for another")
-            return Exported(*open_exported(Path(source), engine, cores()))
+            return Exported(*open_exported(Path(source), engine, threads()))
         return on_disk(source, model, preprocess, input_size, device)
     from ..network import Network
 

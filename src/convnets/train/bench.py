@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from .. import models, papers
+from .. import engines, models, papers
 from ..cache import machine as processor
 from ..data import NO_STATISTICS, Batch, Finish
 from ..evaluate import Predictor, evaluating
+from ..evaluate.subject import describe, program_of
 from ..models.table import layer_table
 from ..runs import default_preprocess
 from ..spec import SGD, Augment, Recipe
@@ -45,14 +46,16 @@ class Contestant:
     pictures: int
     work: int
     step: Step
+    engine: str = "torch"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Images a second, GFLOP/s as a share of a matrix product's, and MiB of tensors at the peak of one step."""
+    """Images a second, GFLOP/s as a share of a matrix product's, and MiB of torch's tensors at the peak of one step."""
 
     task: str
     who: str
+    engine: str
     pictures: int
     images_per_second: float
     share: float
@@ -87,8 +90,8 @@ def bench(name: str, machine: Machine, *, batch_size: int | None = None, size: i
     contestants = [Contestant("train", "convnets", train_batch, BACKWARD * work,
                               training_step(network, machine, given, train_batch, size))]  # fmt: skip
     for count in predict_batches:
-        step = predict_step(models.create_model(name, **given), machine.device, count, size)
-        contestants.append(Contestant("predict", "convnets", count, work, step))
+        engine, step = predict_step(models.create_model(name, **given), machine.device, count, size)
+        contestants.append(Contestant("predict", "convnets", count, work, step, engine))
     for peer in peers:
         build = peer_builder(peer, entry.name) if network.in_channels == 3 else None
         if build is not None:
@@ -114,12 +117,17 @@ def training_step(network: Any, machine: Machine, overrides: dict[str, Any], cou
     return lambda: take_step(training, forward, finish, [batch], 1e-3)
 
 
-def predict_step(network: Any, device: torch.device, count: int, size: int) -> Step:
-    """What a user of the predictor waits for: uint8 pictures of the right size in, classes out."""
+def predict_step(network: Any, device: torch.device, count: int, size: int) -> tuple[str, Step]:
+    """The engine that answers for a run of this network, and what a user of it waits for: uint8 pictures in, classes
+    out."""
     preprocess = dataclasses.replace(default_preprocess((network.in_channels, size, size)), resize=None)
-    predictor = Predictor(network.to(device), preprocess=preprocess, device=device, batch_size=count)
+    on = None if device.type == "cpu" else device
+    classes = tuple(map(str, range(network.num_classes)))
+    about = describe(network.eval().to(device), classes, preprocess, NO_STATISTICS)
+    engine = engines.fastest(program_of(network, about, NO_STATISTICS), count, on)
+    predictor = Predictor(network, preprocess=preprocess, device=device, batch_size=count, engine=engine)
     pictures = list(_pictures(count, size, network.in_channels))
-    return lambda: predictor(pictures)
+    return engine, lambda: predictor(pictures)
 
 
 def peer_training(network: nn.Module, device: torch.device, count: int, size: int) -> Step:
@@ -201,7 +209,7 @@ def measure(contestants: list[Contestant], device: torch.device) -> tuple[float,
         rates = [each.pictures / own for own in taken[id(each)]]
         shares = [2e-9 * each.work * rate / most for rate, most in zip(rates, gflops, strict=True)]
         figures = statistics.median(rates), statistics.median(shares), memory[id(each)]
-        found.append(Measured(each.task, each.who, each.pictures, *figures))
+        found.append(Measured(each.task, each.who, each.engine, each.pictures, *figures))
     return statistics.median(gflops), found
 
 
