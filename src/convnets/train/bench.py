@@ -77,8 +77,9 @@ def bench(name: str, machine: Machine, *, batch_size: int | None = None, size: i
           peers: tuple[str, ...] = PEERS) -> Bench:  # fmt: skip
     """Training, and predictions for 1 and 16 pictures or for `batch_size`, of squares of `size` pixels.
 
-    All are measured in turns, with a product of matrices in each turn; figures are medians. A peer that is not
-    installed, or has no network of this name, is left out. Raises UsageError where the size does not fit.
+    All are measured in turns, with a product of matrices in each turn; figures are medians. They share a process, and
+    with it the memory settings of a run. A peer that is not installed, or has no network of this name, is left out.
+    Raises UsageError where the size does not fit.
     """
     entry = papers.find(name)
     size = size or entry.input[1]
