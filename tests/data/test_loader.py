@@ -13,6 +13,9 @@ import torch
 from PIL import Image
 
 from convnets.data import Batch, Loader, Source, Split, channel_statistics, check, normalise, open_source
+from convnets.data.loader import CPU
+from convnets.data.resident import Resident
+from convnets.data.statistics import NO_STATISTICS, Statistics, standardise
 from convnets.errors import DataError, ResourceError, UsageError
 from convnets.spec import Augment, Preprocess
 
@@ -258,3 +261,31 @@ def test_normalising_one_by_one_is_normalising_together(layout: torch.memory_for
     ready = normalise(images, preprocess)
     assert torch.equal(ready, (images.float() - mean) * std.reciprocal())
     assert ready.is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [
+        None, CROP, Augment(pad=4, pad_mode="reflect", flip=True), Augment(ten=True, flip=True), Augment(pad=9),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [16, 28])
+@pytest.mark.parametrize("subtract", ["channel", "pixel"])
+def test_a_set_on_its_device_gives_the_same_batches(
+    equal: Split, augment: Augment | None, size: int, subtract: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split, preprocess = in_memory(equal), Preprocess(size=size, resize=20)
+    statistics = NO_STATISTICS
+    if subtract == "pixel":
+        image = np.random.default_rng(0).uniform(0, 255, (20, 25, 3)).astype(np.float32)
+        statistics = Statistics(mean_image=image)
+    loader = Loader(split, preprocess, batch_size=8, augment=augment, shuffle=True, seed=3, statistics=statistics)
+    batches, whole = list(loader.epoch(2)), loader._batches.whole
+    assert whole is not None
+    assert Resident.of(whole, preprocess, augment, 3, statistics, CPU) is None
+    if subtract == "pixel":
+        whole = standardise(whole, preprocess, statistics)
+    loader._resident = Resident(whole, preprocess, augment, 3, CPU)
+    on_device = list(loader.epoch(2))
+    assert same(iter(batches), iter(on_device))
+    assert all(batch.images.is_contiguous(memory_format=torch.channels_last) for batch in on_device)

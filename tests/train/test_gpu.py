@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from convnets.data import Loader, open_source
 from convnets.errors import Interrupted
 from convnets.runs import checkpoint
+from convnets.spec import Augment, Preprocess
 from convnets.train import keeper, run
 from convnets.train.machine import Machine
 from convnets.train.plan import Request
@@ -38,3 +40,16 @@ def test_a_run_learns_and_goes_on(precision: str, tmp_path: Path, monkeypatch: p
     resume(str(out), Request(), machine)
     _, state = checkpoint.load(out / "last.safetensors")
     assert state["progress"]["step"] == 80 and state["log"][-1]["val_error"] < 15
+
+
+def test_a_small_set_lives_on_the_device() -> None:
+    split = open_source("digits").splits["train"]
+    preprocess, augment = Preprocess(8, None, 1), Augment(pad=2, flip=True)
+    here, there = (
+        Loader(split, preprocess, batch_size=64, augment=augment, shuffle=True, device=torch.device(device))
+        for device in ("cpu", "cuda")
+    )
+    for one, other in zip(here.epoch(1), there.epoch(1), strict=True):
+        assert other.images.is_cuda
+        assert torch.equal(one.images, other.images.cpu())
+        assert torch.equal(one.labels, other.labels)

@@ -19,10 +19,12 @@ from ..spec import Augment, Preprocess
 from .augment import augment_batch, augment_pictures, centre_crop, prepare, uncropped
 from .decode import Reduce, to_channels
 from .pictures import MemoryPictures, Pictures, Split, StoredPictures
+from .resident import Resident
 from .sampling import Order
 from .scan import MEMORY_LIMIT
 from .statistics import NO_STATISTICS, Statistics, before_crop, stacked, standardise
 
+CPU = torch.device("cpu")
 Key = tuple[int, np.ndarray]  # an epoch and the samples of one batch
 
 
@@ -42,7 +44,8 @@ class Loader:
 
     With `shuffle`, for training, an incomplete last batch is dropped unless it is the only one. `workers`: processes
     that decode and augment ahead, or with none of them `threads`, which need no copies between processes but share one
-    interpreter. Sets that are augmented in memory in whole batches do not need and do not use either.
+    interpreter. Sets that are augmented in memory in whole batches do not need and do not use either; on a `device`
+    other than the CPU they live there, and so do their batches.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Loader:
         statistics: Statistics = NO_STATISTICS,
         sampling: str = "shuffled",
         epoch_size: int = 0,
+        device: torch.device = CPU,
     ) -> None:
         if batch_size < 1 or workers < 0:
             raise UsageError(f"batch size {batch_size} and workers {workers}: at least 1 and 0 are needed")
@@ -66,13 +70,15 @@ class Loader:
         self.split = split
         self._order = Order(split.labels, shuffle, sampling, seed, epoch_size)
         self._batches = _Batches(split, preprocess, augment, seed, statistics)
+        whole = self._batches.whole
+        self._resident = None if whole is None else Resident.of(whole, preprocess, augment, seed, statistics, device)
         self._keys: list[Key] = []
         self._workers = None
         if augment is not None and augment.policy != "none":
             # torchvision's policies draw from the one random state of a process, which threads would share
             workers, threads = workers or threads, 0
-        self._threads = threads if self._batches.whole is None else 0
-        if workers and self._batches.whole is None:
+        self._threads = threads if whole is None else 0
+        if workers and whole is None:
             # Its own generator keeps torch's global random state untouched.
             with _any_number_of_workers():
                 self._workers = DataLoader(
@@ -97,6 +103,11 @@ class Loader:
         """
         order, size = self._order.of(epoch), self.batch_size
         self._keys[:] = [(epoch, order[i * size : (i + 1) * size]) for i in range(start, len(self))]
+        if self._resident is not None:
+            for _, index in list(self._keys):
+                labels = torch.from_numpy(self.split.labels[index % len(self.split)])
+                yield Batch(self._resident.batch(epoch, index), labels, index)
+            return
         for item in self._prepared():
             if isinstance(item, ConvnetsError):
                 raise item

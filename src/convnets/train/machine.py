@@ -31,10 +31,10 @@ class Machine:
         is_streamed = not isinstance(split.pictures, MemoryPictures)
         return min(8, os.cpu_count() or 1) if is_streamed or self.device.type != "cpu" else 0
 
-    def threads(self, split: Split) -> int:
-        """How many threads load in their place while the network trains, where nobody says: on a CPU, which computes
-        without the interpreter most of the time, as many as it has cores, and else none."""
-        return min(self.loaders(split), cores()) if self.workers is None and self.device.type == "cpu" else 0
+    def threads(self) -> int:
+        """How many threads prepare pictures while the network trains, where nobody says: on a CPU, which computes
+        without the interpreter most of the time, as many as it has cores, in place of processes; else none."""
+        return cores() if self.workers is None and self.device.type == "cpu" else 0
 
 
 def make_loaders(
@@ -42,7 +42,7 @@ def make_loaders(
 ) -> tuple[Loader, Loader | None]:
     """Batches to train on, and to validate on where there is a validation split."""
     train_split, val_split = source.splits["train"], source.splits.get("val")
-    threads = machine.threads(train_split)
+    threads = machine.threads()
     workers = 0 if threads else machine.loaders(train_split)
     train_loader = Loader(
         train_split,
@@ -56,10 +56,12 @@ def make_loaders(
         statistics=statistics,
         sampling=recipe.sampling,
         epoch_size=recipe.epoch_size,
+        device=machine.device,
     )
     if val_split is None or not len(val_split.labels):
         return train_loader, None
     val_loader = Loader(
-        val_split, recipe.preprocess, batch_size=256, workers=workers, threads=threads, statistics=statistics
+        val_split, recipe.preprocess, batch_size=256, workers=workers, threads=threads, statistics=statistics,
+        device=machine.device,
     )  # fmt: skip
     return train_loader, val_loader
