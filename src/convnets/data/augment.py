@@ -287,7 +287,7 @@ def resize(
 
 def _quick_resize(picture: np.ndarray, target: tuple[int, int], interpolation: str, mirrored: bool) -> np.ndarray:
     """In torch's 16-bit integer arithmetic, whose vectors Pillow does not have."""
-    contiguous = np.require(picture, requirements=["C", "W"])  # torch warns of what it could not write to
-    image = interpolate(torch.from_numpy(contiguous).permute(2, 0, 1)[None], target, mode=interpolation, antialias=True)
+    batch = np.require(picture[None], requirements=["C", "W"])  # torch warns of what it could not write to
+    image = interpolate(torch.from_numpy(batch).permute(0, 3, 1, 2), target, mode=interpolation, antialias=True)
     image = image.flip(3) if mirrored else image
-    return np.ascontiguousarray(image[0].permute(1, 2, 0).numpy())
+    return np.ascontiguousarray(image.permute(0, 2, 3, 1).numpy()[0])
