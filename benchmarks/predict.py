@@ -1,6 +1,6 @@
 """Prediction of pictures in memory: ours as it comes, beside the peers' networks in every engine, in one process.
 
-    python benchmarks/predict.py [--networks alexnet resnet50 ...] [--batches 1 16] [--rounds 5] [--json FILE]
+    python benchmarks/predict.py [--networks alexnet_owt ...] [--batches 1 16] [--rounds 5] [--json FILE] [--chart FILE]
 
 The peer's network is torchvision's (SE-ResNet-50: timm's) with random weights, which do not matter for time, in eager
 mode as it comes, in channels_last, compiled with frozen weights, and converted for each engine that is installed; it is
@@ -178,14 +178,18 @@ def _ncnn(network: torch.nn.Module, onnx: Path, x: np.ndarray) -> Run:
     return run
 
 
-def ours(name: str, side: int, batch: int) -> tuple[str, Run]:
-    """Our network with the engine that `auto` chooses, on uint8 crops."""
+def ours(name: str, side: int, batch: int, only: list[str] | None) -> tuple[str, Run]:
+    """Our network with the engine that `auto` chooses, or the fastest of some, on uint8 crops."""
     torch.manual_seed(0)
     network = convnets.create_model(name).eval()
     classes = tuple(map(str, range(1000)))
     about = describe(network, classes, default_preprocess((3, side, side)), NO_STATISTICS)
     program = program_of(network, about, NO_STATISTICS)
-    chosen = engines.fastest(program, batch)
+    if only is None:
+        chosen = engines.fastest(program, batch)
+    else:
+        rates = engines.measure(program, batch, only)
+        chosen = max(rates, key=lambda key: rates[key])
     engine, pictures = engines.open_engine(chosen, program, batch), about.example(batch)
     return chosen, lambda: engine(pictures)
 
@@ -200,10 +204,10 @@ def seconds(run: Run) -> float:
     return statistics.median(times)
 
 
-def measure(name: str, batch: int, rounds: int, folder: Path) -> dict[str, Any]:
+def measure(name: str, batch: int, rounds: int, folder: Path, only: list[str] | None) -> dict[str, Any]:
     """One row: images per second of the peer in every engine and of ours, and the matrix product's GFLOP/s."""
     library, theirs, side = PEERS[name]
-    chosen, our_run = ours(name, side, batch)
+    chosen, our_run = ours(name, side, batch, only)
     runs = {**peer_runs(peer(library, theirs), side, batch, folder), "ours": our_run}
     matrix = torch.randn(2048, 2048)
     runs["product"] = lambda: matrix @ matrix
@@ -255,6 +259,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=list(PEERS), choices=list(PEERS))
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 16])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", help="our engines to choose from, such as: torch compile")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--chart", type=Path)
     options = parser.parse_args()
@@ -268,7 +273,7 @@ def main() -> None:
     for name in options.networks:
         with tempfile.TemporaryDirectory() as folder:
             for batch in options.batches:
-                row = measure(name, batch, options.rounds, Path(folder))
+                row = measure(name, batch, options.rounds, Path(folder), options.only)
                 rows.append(row)
                 print(
                     f"{name} | {batch} | {row['peer']['eager']:.1f} | {row['best']} {row['peer'][row['best']]:.1f} | "

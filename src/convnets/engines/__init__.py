@@ -6,7 +6,7 @@ Nothing here imports torch, nor any other runtime, before it is needed.
 from __future__ import annotations
 
 from .about import About
-from .choose import ENGINES, available, fastest, open_engine
+from .choose import ENGINES, available, fastest, measure, open_engine
 from .exported import KINDS, open_exported
 from .program import Program, recalled
 from .runtimes import Engine
@@ -19,6 +19,7 @@ __all__ = [
     "Program",
     "available",
     "fastest",
+    "measure",
     "open_engine",
     "open_exported",
     "recalled",
