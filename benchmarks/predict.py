@@ -185,11 +185,7 @@ def ours(name: str, side: int, batch: int, only: list[str] | None) -> tuple[str,
     classes = tuple(map(str, range(1000)))
     about = describe(network, classes, default_preprocess((3, side, side)), NO_STATISTICS)
     program = program_of(network, about, NO_STATISTICS)
-    if only is None:
-        chosen = engines.fastest(program, batch)
-    else:
-        rates = engines.measure(program, batch, only)
-        chosen = max(rates, key=lambda key: rates[key])
+    chosen = engines.fastest(program, batch) if only is None else engines.measure(program, batch, only).best
     engine, pictures = engines.open_engine(chosen, program, batch), about.example(batch)
     return chosen, lambda: engine(pictures)
 

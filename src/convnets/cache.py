@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -57,7 +58,8 @@ def remember(kind: str, value: Any, *key: object) -> None:
         temporary.write_text(json.dumps({"key": list(map(str, key)), "value": value}), encoding="utf-8")
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _path(kind: str, key: tuple[object, ...]) -> Path:

@@ -63,6 +63,7 @@ def test_resizes_pixel_for_pixel(interpolation: str, centre: int | None) -> None
     preprocess = Preprocess(size=56, resize=64, centre=centre, interpolation=interpolation)  # type: ignore[arg-type]
     resized, random = ResizedCrop(preprocess), np.random.default_rng(0)
     shapes = [(64, 64), (64, 91), (40, 30), (20, 90), (200, 64), (301, 127), (127, 300), (631, 264), (500, 375)]
+    shapes += [(5, 401), (2000, 31)]  # more than 32 times as long as wide
     for height, width in shapes:
         picture = random.integers(0, 256, (height, width, 3), np.uint8)
         found = resized(torch.from_numpy(picture)[None].permute(0, 3, 1, 2))[0].permute(1, 2, 0).numpy()

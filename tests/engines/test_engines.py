@@ -19,7 +19,8 @@ from convnets import engines, runs, spec
 from convnets.cache import cache_folder
 from convnets.engines import choose
 from convnets.engines.program import make_room
-from convnets.errors import UsageError
+from convnets.engines.runtimes import open_onnxruntime
+from convnets.errors import CheckpointError, DivergedError, ResourceError, UsageError
 from convnets.evaluate import Predictor
 from convnets.runs.folder import BEST, RunFolder
 
@@ -28,15 +29,16 @@ RANDOM = np.random.default_rng(3)
 Capture = pytest.CaptureFixture[str]
 
 
-def make_run(path: Path, name: str = "resnet20_b", preprocess: spec.Preprocess = PREPROCESS, **options: Any) -> Path:
+def make_run(path: Path, name: str = "resnet20_b", *, seed: int = 0, scale: float = 1.0) -> Path:
     """A run of a network with random weights, saved as training saves it."""
-    torch.manual_seed(0)
-    network = convnets.create_model(name, num_classes=5, **options)
+    torch.manual_seed(seed)
+    network = convnets.create_model(name, num_classes=5)
+    network.get_classifier().weight.data *= scale
     folder = RunFolder.create("made", str(path))
     about = {
         "network": {"name": network.name, "overrides": network.overrides},
         "classes": ["ant", "bee", "cat", "dog", "eel"],
-        "preprocess": spec.to_dict(preprocess),
+        "preprocess": spec.to_dict(PREPROCESS),
     }
     folder.write_run(about)
     folder.save(BEST, {f"model.{key}": tensor for key, tensor in network.state_dict().items()}, about)
@@ -59,13 +61,17 @@ def pictures(count: int = 5) -> list[np.ndarray]:
     return [RANDOM.integers(0, 256, (40 + index, 60, 3), np.uint8) for index in range(count)]
 
 
+def open_wrong(path: Path, threads: int) -> engines.Engine:
+    """An engine whose answers are off."""
+    return lambda array: open_onnxruntime(path, threads)(array) + 0.1
+
+
 def needs(engine: str) -> None:
     """Skips where the engine is not installed, but for CI, where all are."""
-    module, _ = engines.ENGINES[engine]
-    if importlib.util.find_spec(module) is None:
+    if not choose.is_installed(engine):
         if os.environ.get("CI"):
-            pytest.fail(f"{module} is not installed")
-        pytest.skip(f"needs {module}")
+            pytest.fail(f"{engine} is not installed")
+        pytest.skip(f"needs {engine}")
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnxruntime", "openvino", "ncnn", "mnn"])
@@ -77,7 +83,8 @@ def test_every_engine_gives_the_same_answers(run_folder: Path, engine: str, capf
     found = predictor.logits(given)
     assert choose.difference(found, expected) < engines.ENGINES[engine][1]
     assert np.allclose(predictor.logits(given[:1]), found[:1], atol=1e-3 * np.abs(expected).max())
-    assert predictor.engines == {2: engine, 1: engine}
+    assert predictor.engines == {2: engine}
+    assert np.allclose(Predictor(run_folder, engine=engine)(given[0]).all, predictor(given[0]).all, atol=1e-4)
     assert capfd.readouterr().out == ""
 
 
@@ -115,7 +122,7 @@ def test_the_fastest_is_measured_once(
     asked: list[int] = []
     measure = choose.measure
 
-    def counted(program: engines.Program, batch: int, *given: Any) -> dict[str, float]:
+    def counted(program: engines.Program, batch: int, *given: Any) -> choose.Measured:
         asked.append(batch)
         return measure(program, batch, *given)
 
@@ -137,19 +144,14 @@ def test_engines_that_answer_otherwise_are_left_out(
     run_folder: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     needs("onnxruntime")
-    real = choose.open_engine
 
-    def opened(name: str, *given: Any) -> engines.Engine:
-        engine = real(name, *given)
-        return engine if name == "torch" else lambda array: engine(array) + 0.1
-
-    monkeypatch.setattr(choose, "open_engine", opened)
+    monkeypatch.setattr("convnets.engines.choose.open_onnxruntime", open_wrong)
     monkeypatch.setattr(choose, "SECONDS", 0.01)
     monkeypatch.setattr(choose, "available", lambda device="cpu": ["torch", "onnxruntime"])
     predictor = Predictor(run_folder)
     predictor(pictures(1)[0])
     assert predictor.engines == {1: "torch"}
-    assert "onnxruntime is left out: its answers are off by" in capsys.readouterr().err
+    assert "onnxruntime is left out (engine onnxruntime: its answers are off by" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "ncnn", "mnn"])
@@ -184,12 +186,103 @@ def test_other_weights_are_not_taken_for_those_remembered(tmp_path: Path, own_ca
     assert np.allclose(again(picture).all, Predictor(runs.load(run), preprocess=other)(picture).all, atol=1e-5)
 
 
+def test_the_answers_of_other_weights_are_compared_too(
+    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """The speed is that of the architecture, the answers are those of the weights."""
+    needs("onnxruntime")
+    monkeypatch.setattr(choose, "SECONDS", 0.01)
+    monkeypatch.setattr(choose, "available", lambda device="cpu": ["torch", "onnxruntime"])
+    first = make_run(tmp_path / "first")
+    assert Predictor(first).logits(pictures(1)).shape == (1, 5)
+    known = list((own_cache / "fastest").glob("*.json"))
+    for path in known:
+        path.write_text(path.read_text().replace('"engine": "torch"', '"engine": "onnxruntime"'))
+    second = make_run(tmp_path / "second", seed=1)
+    monkeypatch.setattr("convnets.engines.choose.open_onnxruntime", open_wrong)
+    capsys.readouterr()
+    predictor = Predictor(second)
+    assert np.allclose(predictor.logits(pictures(1)).shape, (1, 5)) and predictor.engines == {1: "torch"}
+    assert "torch is taken instead" in capsys.readouterr().err
+    assert list((own_cache / "fastest").glob("*.json")) == known
+
+
+def test_another_version_makes_its_own_files(
+    run_folder: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convnets.evaluate import subject
+
+    keys = []
+    for version in ("1.0", "1.1", "1.1"):
+        monkeypatch.setattr(subject, "__version__", version)
+        predictor = Predictor(run_folder, engine="onnxruntime")
+        predictor(pictures(1)[0])
+        keys.append(predictor.subject.program.key)  # type: ignore[attr-defined]
+    assert keys[0] != keys[1] == keys[2]
+
+
+def test_a_checkpoint_that_changes_while_it_is_read(tmp_path: Path, own_cache: Path) -> None:
+    run = make_run(tmp_path / "run")
+    Predictor(run, engine="onnxruntime")(pictures(1)[0])
+    predictor = Predictor(run, engine="torch")  # known by its hash, loaded when it is needed
+    network = runs.load(make_run(tmp_path / "other", seed=1)).network
+    state = {f"model.{key}": tensor for key, tensor in network.state_dict().items()}
+    RunFolder.open(run).save(BEST, state, RunFolder.open(run).read_run())
+    with pytest.raises(CheckpointError, match="was written to while it was read"):
+        predictor(pictures(1)[0])
+
+
+@pytest.mark.parametrize("kind", ["a file in its place", "not to be written to"])
+def test_without_a_cache_it_works_all_the_same(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CONVNETS_CACHE", str(tmp_path / "file" / "x"))
+    if kind != "a file in its place":
+        monkeypatch.setenv("CONVNETS_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr("convnets.engines.program.os.access", lambda *_: False)
+    expected = Predictor(runs.load(run_folder))(pictures(1)[0])
+    assert Predictor(run_folder, engine="onnxruntime")(pictures(1)[0]).all.shape == expected.all.shape
+
+
+def test_a_failure_that_will_pass_is_not_remembered(
+    run_folder: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "SECONDS", 0.01)
+    monkeypatch.setattr(choose, "available", lambda device="cpu": ["torch", "onnxruntime"])
+
+    def full(*_: Any) -> None:
+        raise ResourceError("no space left")
+
+    monkeypatch.setattr("convnets.engines.convert.write_onnx", full)
+    assert Predictor(run_folder)(pictures(1)[0]).all.shape == (5,)
+    assert not (own_cache / "fastest").exists()
+
+
+def test_a_network_that_diverged_is_told_as_such(tmp_path: Path, own_cache: Path) -> None:
+    run = make_run(tmp_path / "run", scale=1e38)
+    for engine in ("auto", "torch", "onnxruntime"):
+        with pytest.raises(DivergedError):
+            Predictor(run, engine=engine)(pictures(1)[0])
+
+
+def test_the_variable_is_for_runs_alone(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVNETS_ENGINE", "onnxruntime")
+    assert Predictor(run_folder).engine == "onnxruntime"
+    assert Predictor(convnets.create_model("resnet20", num_classes=2)).engine == "auto"
+    monkeypatch.setenv("CONVNETS_ENGINE", "")
+    assert Predictor(run_folder).engine == "auto"
+
+
 def test_a_damaged_cache_is_made_again(run_folder: Path, own_cache: Path) -> None:
     needs("onnxruntime")
     picture = pictures(1)[0]
     expected = Predictor(run_folder, engine="onnxruntime")(picture)
     for path in own_cache.rglob("about.json"):
         path.write_text("{")
+    assert np.array_equal(Predictor(run_folder, engine="onnxruntime")(picture).all, expected.all)
+    for path in own_cache.rglob("statistics.npz"):
+        path.write_bytes(b"")
     assert np.array_equal(Predictor(run_folder, engine="onnxruntime")(picture).all, expected.all)
     for path in own_cache.rglob("network.onnx"):
         path.write_bytes(path.read_bytes()[:1000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from functools import partial
@@ -18,9 +19,12 @@ import convnets
 from convnets import spec
 from convnets.cli import run
 from convnets.data import Statistics
+from convnets.engines import open_exported
 from convnets.engines.deployed import Deployed
+from convnets.engines.exported import open_own_torch
 from convnets.errors import ConvnetsError
 from convnets.evaluate import Predictor
+from convnets.evaluate.subject import Exported
 from convnets.export import runtime, write_file
 from convnets.runs import Loaded
 
@@ -55,8 +59,9 @@ def test_files_answer_as_the_network(tmp_path: Path, to: str) -> None:
     checked = write_file(subject, tmp_path / ENDINGS[to], to)
     assert checked.off < runtime.TOLERANCE and checked.about.classes == CLASSES
     assert checked.about.form == ("crops" if to == "openvino" else "pictures")
-    given = pictures()
-    expected, found = Predictor(subject), Predictor(checked.path)
+    given = [*pictures(), RANDOM.integers(0, 256, (2, 300, 3), np.uint8)]
+    file = Exported(*open_own_torch(checked.path)) if to == "torch" else checked.path
+    expected, found = Predictor(subject), Predictor(file)
     assert found.classes == CLASSES and found.preprocess == PREPROCESS
     assert np.allclose(found.logits(given), expected.logits(given), atol=1e-4)
     assert [one.classes for one in found(given)] == [one.classes for one in expected(given)]
@@ -67,18 +72,28 @@ def test_files_answer_as_the_network(tmp_path: Path, to: str) -> None:
     assert left == {ENDINGS[to], "x.samples.npz", *(["x.bin"] if to == "openvino" else [])}
 
 
+@pytest.mark.parametrize("centre", [None, 34])
+def test_mean_images_of_crops_are_taken_off_inside(tmp_path: Path, centre: int | None) -> None:
+    """As ResNet's ImageNet recipe has them where pictures come in several sizes, and of a centre square."""
+    preprocess = dataclasses.replace(PREPROCESS, subtract="pixel", centre=centre)
+    side = centre or 32
+    image = (255 * RANDOM.random((side, side, 3))).astype(np.float32)
+    checked = write_file(loaded(preprocess, statistics=Statistics(mean_image=image)), tmp_path / "x.onnx", "onnx")
+    assert checked.about.form == "pictures" and checked.off < runtime.TOLERANCE
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", ["mean image", "contrast", "unsized"])
 def test_every_preprocessing(tmp_path: Path, kind: str, channels: int) -> None:
     values: dict[str, Any] = {"mean": (0.5,) * channels, "std": (0.2,) * channels, "channels": channels}
     preprocess, statistics = spec.Preprocess(size=32, resize=None, **values), Statistics()
     if kind == "mean image":
-        statistics = Statistics(mean_image=(255 * RANDOM.random((32, 32, channels))).astype(np.float32))
+        statistics = Statistics(mean_image=(255 * RANDOM.random((40, 40, channels))).astype(np.float32))
     elif kind == "contrast":
         preprocess = spec.Preprocess(size=32, resize=32, channels=channels, contrast=55.0)
     checked = write_file(loaded(preprocess, statistics=statistics), tmp_path / "x.onnx", "onnx")
     assert checked.about.form == ("crops" if kind == "unsized" else "whole")
-    assert checked.about.side == (32, 32)
+    assert checked.about.side == ((40, 40) if kind == "mean image" else (32, 32))
 
 
 @pytest.mark.slow
@@ -108,7 +123,7 @@ def test_ten_lines_without_this_package(digits: Path, tmp_path: Path, capsys: Ca
     write_file(rgb, subject, "onnx")
     Image.fromarray(pictures()[1]).save(tmp_path / "photo.png")
     (code,) = re.findall(r"```python\n(import json.*?onnxruntime.*?)```", (DOCS / "export.md").read_text(), re.DOTALL)
-    assert len(code.strip().splitlines()) <= 10 and "convnets." not in code and "import convnets" not in code
+    assert len(list(filter(None, code.splitlines()))) <= 10 and "convnets." not in code and "import convnets" not in code
     code = code.replace('"network.onnx"', repr(str(subject))).replace('"photo.jpg"', repr(str(tmp_path / "photo.png")))
     printed: list[str] = []
     exec(code, {"print": lambda *words: printed.append(" ".join(map(str, words)))})
@@ -136,6 +151,8 @@ def test_the_command_and_its_refusals(digits: Path, tmp_path: Path, capsys: Capt
         (["export", str(digits), "--to", "onnx", "--calibrate", "digits"], 2, "are for --int8"),
         (["predict", str(digits / "network.onnx"), str(picture), "--engine", "mnn"], 2, "runs on onnxruntime, not on"),
         (["predict", str(digits / "network.onnx"), str(picture), "--img-size", "64"], 2, "part of the file"),
+        (["predict", str(digits / "network.onnx"), str(picture), "--model", "vgg16"], 2, "part of the file"),
+        (["export", str(digits), "--to", "hf", "--max-loss", "2"], 2, "are for --int8"),
         (["predict", str(tmp_path / "absent.onnx"), str(picture)], 2, "no such file"),
     ):
         assert run(arguments) == code, arguments
@@ -143,7 +160,16 @@ def test_the_command_and_its_refusals(digits: Path, tmp_path: Path, capsys: Capt
         assert message in said.err and said.out == "" and len(said.err.splitlines()) == 1, arguments
 
 
-@pytest.mark.parametrize("ending", [".onnx", ".xml", ".pt2"])
+def test_files_that_may_run_code_are_not_opened(tmp_path: Path, capsys: Capture) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "x.png")
+    write_file(loaded(), tmp_path / "x.pt2", "torch")
+    assert run(["predict", str(tmp_path / "x.pt2"), str(tmp_path / "x.png")]) == 2
+    assert "may run code that is hidden in it" in capsys.readouterr().err
+    assert run(["evaluate", str(tmp_path / "x.pt2"), "--data", "digits"]) == 2
+    assert "an exported file, which predict answers with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [".onnx", ".xml"])
 def test_damaged_and_foreign_files(tmp_path: Path, ending: str, capsys: Capture) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "x.png")
     (tmp_path / f"bad{ending}").write_bytes(b"nothing of the kind" * 10)
@@ -172,6 +198,8 @@ def test_eight_bits(digits: Path, tmp_path: Path, capsys: Capture, to: str) -> N
     source = convnets.data.open_source("digits")
     test = source.splits["test"]
     answers = Predictor(out)([test.pictures.load(index) for index in range(len(test))])
+    bits = Exported(*open_exported(out, "auto", 1)).about.more["int8"]
+    assert bits["calibrated on"] == "256 pictures of digits train" and bits["bits"] in (7, 8)
     assert sum(one.indices[0] == label for one, label in zip(answers, test.labels.tolist(), strict=True)) == right[1]
     assert (out.with_suffix(".bin") if to == "openvino" else out).stat().st_size < 0.5 * 1.1e6, "not in eight bits"
 

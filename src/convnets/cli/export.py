@@ -29,11 +29,11 @@ RUNTIMES = ("onnx", "openvino", "torch")
 @click.option("--int8", is_flag=True, help="In eight bits (onnx, openvino); needs --calibrate.")
 @click.option("--calibrate", metavar="SRC", help="Pictures for --int8, named as for --data: to calibrate and to test.")
 @click.option("--split", type=click.Choice(["val", "test"]), help="Where --int8 is tested  [default: val, else test].")
-@click.option("--max-loss", default=1.0, show_default=True, help="Points of accuracy that --int8 may lose.")
+@click.option("--max-loss", type=click.FloatRange(0, 100), help="Points that --int8 may lose  [default: 1].")
 @click.option("--licence", "--license", default="other", show_default=True, help="For the folder's card.")
 def command(
     run: str | None, model: str | None, weights: str | None, allow_nonfinite: bool, form: str, out: str | None,
-    int8: bool, calibrate: str | None, split: str | None, max_loss: float, licence: str,
+    int8: bool, calibrate: str | None, split: str | None, max_loss: float | None, licence: str,
 ) -> None:  # fmt: skip
     """Write RUN's weights under the names that torchvision, timm or Keras has for them, as a folder for the hub, or as
     a file that a runtime answers with by itself: for ONNX Runtime, OpenVINO or torch.export.
@@ -43,8 +43,10 @@ def command(
     """
     if int8 and (form not in ("onnx", "openvino") or calibrate is None):
         raise UsageError("--int8 goes with --to onnx or openvino, and needs pictures: --calibrate SRC")
-    if not int8 and (calibrate or split):
-        raise UsageError("--calibrate and --split are for --int8")
+    if not int8 and (calibrate or split or max_loss is not None):
+        raise UsageError("--calibrate, --split and --max-loss are for --int8")
+    if max_loss is not None and max_loss != max_loss:
+        raise UsageError("--max-loss nan: give points of accuracy, such as 0.5")
     loaded = load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
     in_run = run is not None and Path(run).is_dir()
     if out is None and not in_run:
@@ -55,7 +57,7 @@ def command(
     from ..export import save_file, write_folder
 
     if int8:
-        _write_int8(loaded, path, form, str(calibrate), split, max_loss)
+        _write_int8(loaded, path, form, str(calibrate), split, 1.0 if max_loss is None else max_loss)
     elif form in RUNTIMES:
         _write_runtime(loaded, path, form)
     elif form == "hf":

@@ -19,7 +19,6 @@ from .common import device_option, load_run, pick_device, split_run, table, weig
 if TYPE_CHECKING:
     from ..evaluate import Prediction, Predictor
 
-ENGINES = "torch, compile, onnxruntime, openvino, ncnn, mnn"
 Item = tuple[str, str | bytes | DataError]  # what it is called, and where it is, its bytes, or why it is none
 
 PICTURE_START = re.compile(
@@ -32,7 +31,7 @@ PICTURE_START = re.compile(
 @weights_options
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Classes shown for each picture.")
 @click.option("--batch-size", "-b", type=click.IntRange(1), help="Default: 16, or 64 on an accelerator.")
-@click.option("--engine", default="auto", show_default=True, help=f"auto (the fastest, measured once), {ENGINES}.")
+@click.option("--engine", default="auto", show_default=True, help="auto: the fastest, measured once; or its name.")
 @click.option("--img-size", type=click.IntRange(1), help="Another input size than the network was tested with.")
 @device_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per picture and nothing else.")

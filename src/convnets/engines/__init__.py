@@ -6,7 +6,7 @@ Nothing here imports torch, nor any other runtime, before it is needed.
 from __future__ import annotations
 
 from .about import About
-from .choose import ENGINES, available, fastest, measure, open_engine
+from .choose import ENGINES, available, fastest, measure, open_engine, open_fastest
 from .exported import KINDS, open_exported
 from .program import Program, recalled
 from .runtimes import Engine
@@ -22,5 +22,6 @@ __all__ = [
     "measure",
     "open_engine",
     "open_exported",
+    "open_fastest",
     "recalled",
 ]

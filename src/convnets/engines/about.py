@@ -60,7 +60,7 @@ class About:
 
     def example(self, batch: int = 2, seed: int = 0) -> np.ndarray:
         """Random pictures (batch, H, W, C) as the function takes them."""
-        height, width = (side or 320 + 64 * index for index, side in enumerate(self.side))
+        height, width = (side or 48 + 16 * index for index, side in enumerate(self.side))
         shape = (batch, height, width, self.preprocess.channels)
         random = np.random.default_rng(seed)
         if self.form == "standardised":

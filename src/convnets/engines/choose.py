@@ -7,91 +7,119 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import metadata
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..cache import machine, recall, remember, threads
-from ..errors import ConvnetsError, UsageError
+from ..errors import DIVERGED, ConvnetsError, DivergedError, ResourceError, UsageError
 from .about import About
-from .program import ENDINGS, Program
+from .program import ENDINGS, Program, is_sealed, seal
 from .runtimes import Engine, filled, open_mnn, open_ncnn, open_onnxruntime, open_openvino
 
 if TYPE_CHECKING:
     import torch
 
-# engine: the module it needs, and how far its logits may lie from torch's, relative to the largest. Winograd's
+# engine: the modules it needs, and how far its logits may lie from torch's, relative to the largest. Winograd's
 # algorithm, by which the last two do 3x3 convolutions, rounds more.
-ENGINES: dict[str, tuple[str, float]] = {
-    "torch": ("torch", 1e-4),
-    "compile": ("torch", 1e-4),
-    "onnxruntime": ("onnxruntime", 1e-4),
-    "openvino": ("openvino", 1e-4),
-    "ncnn": ("ncnn", 1e-3),
-    "mnn": ("MNN", 1e-3),
+ENGINES: dict[str, tuple[tuple[str, ...], float]] = {
+    "torch": (("torch",), 1e-4),
+    "compile": (("torch",), 1e-4),
+    "onnxruntime": (("onnxruntime",), 1e-4),
+    "openvino": (("openvino",), 1e-4),
+    "ncnn": (("ncnn", "pnnx"), 1e-3),
+    "mnn": (("MNN",), 1e-3),
 }
 ROUNDS, SECONDS = 3, 0.4  # each engine is timed so often, for about so long
 BEHIND = 3.0  # times the best one's time, of those that are not timed again
+
+
+class Measured(NamedTuple):
+    """Images per second by engine; `final` unless one failed for want of room or memory."""
+
+    rates: dict[str, float]
+    final: bool
+
+    @property
+    def best(self) -> str:
+        return max(self.rates, key=lambda name: self.rates[name])
 
 
 def available(device: str = "cpu") -> list[str]:
     """The engines that are installed and worth a try on this kind of device."""
     if device != "cpu":
         return ["torch", "compile"]
-    found = [name for name in ENDINGS if importlib.util.find_spec(ENGINES[name][0])]
+    found = [name for name in ENDINGS if is_installed(name)]
     if "onnxruntime" not in found and "openvino" not in found and _has_compiler():
         found.append("compile")
     return ["torch", *found]
 
 
+def is_installed(engine: str) -> bool:
+    """Whether all that it needs is."""
+    return all(importlib.util.find_spec(module) for module in ENGINES[engine][0])
+
+
+def open_fastest(program: Program, batch: int, device: torch.device | None = None) -> tuple[str, Engine]:
+    """The fastest engine's name, and the engine; torch where that one does not answer as torch does."""
+    name = fastest(program, batch, device)
+    try:
+        return name, open_engine(name, program, batch, device)
+    except UsageError as error:
+        print(f"{error}; torch is taken instead", file=sys.stderr)
+        return "torch", open_engine("torch", program, batch, device)
+
+
 def fastest(program: Program, batch: int, device: torch.device | None = None) -> str:
     """The engine with the highest speed for `batch` pictures at a time, measured where nobody has yet.
 
-    `device` is an accelerator, or None for the CPU. An engine whose answers differ from torch's is left out, and said.
+    `device` is an accelerator, or None for the CPU. The speed is that of the architecture, whatever the weights.
     """
     kind = "cpu" if device is None else device.type
     names = available(kind)
     key = (_signature(program.about), batch, kind, machine(), threads(), _versions(names))
     known = recall("fastest", *key)
-    if known is not None:
+    if isinstance(known, dict) and known.get("engine") in names:
         return str(known["engine"])
     print(f"measuring once which engine is fastest for {program.about.network}: {', '.join(names)}", file=sys.stderr)
-    rates = measure(program, batch, names, device)
-    best = max(rates, key=lambda name: rates[name])
-    if best in ENDINGS:
-        program.forget(best)
-    remember("fastest", {"engine": best, "images per second": rates}, *key)
-    told = ", ".join(f"{name} {rate:.1f}" for name, rate in sorted(rates.items(), key=lambda item: -item[1]))
-    print(f"images per second at batch {batch}: {told}; {best} is remembered", file=sys.stderr)
-    return best
+    measured = measure(program, batch, names, device)
+    if measured.best in ENDINGS:
+        program.forget(measured.best)
+    told = ", ".join(f"{name} {rate:.1f}" for name, rate in sorted(measured.rates.items(), key=lambda item: -item[1]))
+    if measured.final:
+        remember("fastest", {"engine": measured.best, "images per second": measured.rates}, *key)
+        told += f"; {measured.best} is remembered"
+    print(f"images per second at batch {batch}: {told}", file=sys.stderr)
+    return measured.best
 
 
-def measure(program: Program, batch: int, names: Iterable[str], device: torch.device | None = None) -> dict[str, float]:
-    """Images per second of each engine that gives the same answers as torch, those that are far behind left out."""
-    pictures = program.about.example(batch)
+def measure(program: Program, batch: int, names: Iterable[str], device: torch.device | None = None) -> Measured:
+    """Images per second of each engine that gives the same answers as torch, those that are far behind left out.
+
+    Raises DivergedError where torch's are no numbers.
+    """
+    pictures, final = program.about.example(batch), True
     engines: dict[str, Engine] = {}
     times: dict[str, list[float]] = {}
-    expected = None
     for name in names:
         try:
-            engine = open_engine(name, program, batch, device)
-            logits = engine(pictures)
-        except (ConvnetsError, RuntimeError, OSError, ImportError, ValueError) as error:
-            print(f"{name} cannot run this network ({' '.join(str(error).split())[:200]})", file=sys.stderr)
-            continue
-        expected = logits if expected is None else expected
-        if (off := difference(logits, expected)) > ENGINES[name][1]:
-            print(f"{name} is left out: its answers are off by {off:.1e} of the largest logit", file=sys.stderr)
-            continue
-        engines[name], times[name] = engine, [_seconds(engine, pictures, 0)]
+            engines[name] = open_engine(name, program, batch, device)
+            engines[name](pictures)
+            times[name] = [_seconds(engines[name], pictures, 0)]
+        except DivergedError:
+            raise
+        except (ConvnetsError, RuntimeError, OSError, ImportError, ValueError, MemoryError) as error:
+            final &= not isinstance(error, ResourceError | OSError | MemoryError)
+            print(f"{name} is left out ({' '.join(str(error).split())[:200]})", file=sys.stderr)
     best = min(min(each) for each in times.values())
     in_reach = [name for name, each in times.items() if min(each) < BEHIND * best]
     for _ in range(ROUNDS):
         for name in in_reach:
             times[name].append(_seconds(engines[name], pictures, SECONDS))
-    return {name: batch / statistics.median(times[name]) for name in in_reach}
+    return Measured({name: batch / statistics.median(times[name]) for name in in_reach}, final)
 
 
 def difference(logits: np.ndarray, expected: np.ndarray) -> float:
@@ -102,10 +130,13 @@ def difference(logits: np.ndarray, expected: np.ndarray) -> float:
 
 
 def open_engine(name: str, program: Program, batch: int, device: torch.device | None = None) -> Engine:
-    """The engine of this name on a program. Raises UsageError where it is unknown or not installed."""
+    """The engine of this name on a program, compared with torch unless it was before with the same file.
+
+    Raises UsageError where it is unknown or not installed, cannot run the network, or answers otherwise.
+    """
     if name not in ENGINES:
         raise UsageError(f"engine {name!r} is unknown; valid values: auto, {', '.join(ENGINES)}")
-    if importlib.util.find_spec(ENGINES[name][0]) is None:
+    if not is_installed(name):
         raise UsageError(f"engine {name} is not installed: pip install 'convnets[{name}]', or take auto")
     if name in ("torch", "compile"):
         import torch
@@ -113,28 +144,51 @@ def open_engine(name: str, program: Program, batch: int, device: torch.device | 
         from .torch_engines import open_compile, open_torch
 
         place, pictures = torch.device("cpu") if device is None else device, program.about.example(batch)
-        return {"torch": open_torch, "compile": open_compile}[name](program.deployed, place, pictures)
+        engine = {"torch": open_torch, "compile": open_compile}[name](program.deployed, place, pictures)
+        if name == "compile":
+            _compare(name, engine, program, batch)
+        return engine
     if device is not None:
         raise UsageError(f"engine {name} runs on the CPU; take torch or compile on {device}, or --device cpu")
-    path, count = program.file(name), threads()
+    path = program.file(name)
+    engine = _open_file(name, path, program.about, batch)
+    if not is_sealed(path, name):
+        _compare(name, engine, program, batch)
+        seal(path, name)
+    return engine
+
+
+def _open_file(name: str, path: Path, about: About, batch: int) -> Engine:
     if name == "ncnn":
-        return open_ncnn(path, count, prepared(program.about))
+        return open_ncnn(path, threads(), planes(about))
     if name == "openvino":
-        return filled(open_openvino(path, count), batch)
-    return {"onnxruntime": open_onnxruntime, "mnn": open_mnn}[name](path, count)
+        return filled(open_openvino(path, threads()), batch)
+    return {"onnxruntime": open_onnxruntime, "mnn": open_mnn}[name](path, threads())
 
 
-def prepared(about: About):  # type: ignore[no-untyped-def]
+def _compare(name: str, engine: Engine, program: Program, batch: int) -> None:
+    """Raise UsageError where an engine answers otherwise than torch, DivergedError where torch's are no numbers."""
+    from .torch_engines import answers
+
+    pictures = program.about.example(batch, seed=1)
+    expected = answers(program.deployed, pictures)
+    if not np.isfinite(expected).all():
+        raise DivergedError(DIVERGED)
+    if (off := difference(engine(pictures), expected)) > ENGINES[name][1]:
+        raise UsageError(f"engine {name}: its answers are off by {off:.1e} of the largest logit")
+
+
+def planes(about: About) -> Callable[[np.ndarray], np.ndarray]:
     """From crops (N, H, W, C) to the network's input (N, C, H, W)."""
     mean, std = (np.array(values, np.float32) * 255 for values in (about.preprocess.mean, about.preprocess.std))
 
-    def planes(pictures: np.ndarray) -> np.ndarray:
+    def prepared(pictures: np.ndarray) -> np.ndarray:
         if pictures.dtype == np.uint8:
             pictures = pictures.astype(np.float32)
             pictures = (pictures - mean) / std if mean.size else pictures / 255
         return pictures.transpose(0, 3, 1, 2)
 
-    return planes
+    return prepared
 
 
 def _seconds(engine: Engine, pictures: np.ndarray, spend: float) -> float:
@@ -153,7 +207,15 @@ def _signature(about: About) -> str:
 
 
 def _versions(names: Iterable[str]) -> str:
-    return " ".join(f"{name}={metadata.version(ENGINES[name][0])}" for name in names)
+    return " ".join(f"{module}={_version(module)}" for name in names for module in ENGINES[name][0])
+
+
+def _version(module: str) -> str:
+    """Of the package; nothing where it goes by another name (onnxruntime-gpu)."""
+    try:
+        return metadata.version(module)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _has_compiler() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -43,6 +42,15 @@ def write_onnx(deployed: Deployed, about: About, path: Path) -> None:
             program.save(temporary, external_data=False)
 
 
+def say_of_itself(path: Path, about: About) -> None:
+    """Write anew what an ONNX file says of itself."""
+    import onnx
+
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, {ABOUT: about.to_json()})
+    onnx.save(model, str(path))
+
+
 def write_mnn(onnx: Path, path: Path) -> None:
     """MNN's form of an ONNX file.
 
@@ -60,16 +68,15 @@ def write_mnn(onnx: Path, path: Path) -> None:
 
 def write_ncnn(deployed: Deployed, about: About, path: Path) -> None:
     """ncnn's two files, PATH.param and PATH.bin, of the network alone: (C, H, W) in float32 to logits."""
-    import pnnx  # noqa: F401 (its command lies beside the interpreter)
+    import pnnx
 
     side, channels = about.side, about.preprocess.channels
-    command = Path(sys.executable).parent / "pnnx"
     with tempfile.TemporaryDirectory() as folder, silent_warnings():
         traced = torch.jit.trace(deployed.network, torch.zeros(1, channels, side[0] or 1, side[1] or 1))
         traced.save(f"{folder}/network.pt")
         shape = f"inputshape=[1,{channels},{side[0]},{side[1]}]"
         done = subprocess.run(
-            [str(command), "network.pt", shape, "fp16=0"], cwd=folder, capture_output=True, text=True, check=False
+            [pnnx.EXEC_PATH, "network.pt", shape, "fp16=0"], cwd=folder, capture_output=True, text=True, check=False
         )
         if done.returncode or not Path(folder, "network.ncnn.bin").exists():
             raise UsageError(f"ncnn cannot convert this network ({(done.stderr or done.stdout).strip()[-200:]})")

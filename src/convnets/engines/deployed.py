@@ -8,10 +8,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from ..data.augment import MAX_ASPECT
 from ..data.statistics import Statistics, standardised_whole
 from ..errors import UsageError
 from ..network import Network
@@ -33,7 +35,7 @@ class Deployed(nn.Module):
             self.front.append(Standardise(preprocess, statistics))
             self.front.append(Middle(preprocess.size))
         elif form != "standardised":
-            self.front.append(Normalise(preprocess, network.in_channels))
+            self.front.append(Normalise(preprocess, network.in_channels, statistics.mean_image))
         self.network = folded(network)
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -42,15 +44,18 @@ class Deployed(nn.Module):
 
 
 class Normalise(nn.Module):
-    """Grey levels (N, C, H, W) less the mean, over the deviation, as `data.normalise` does."""
+    """Crops of grey levels (N, C, H, W) less the mean, or the middle of the mean image, over the deviation."""
 
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, preprocess: Preprocess, channels: int) -> None:
+    def __init__(self, preprocess: Preprocess, channels: int, image: np.ndarray | None) -> None:
         super().__init__()
         mean, std = preprocess.mean or (0.0,) * channels, preprocess.std or (1.0,) * channels
-        self.register_buffer("shift", torch.tensor(mean).mul_(255).view(-1, 1, 1))
+        shift = torch.tensor(mean).mul_(255).view(-1, 1, 1)
+        if image is not None:
+            shift = Middle(preprocess.size)(torch.from_numpy(image).permute(2, 0, 1)).contiguous()
+        self.register_buffer("shift", shift)
         self.register_buffer("scale", torch.tensor(std).mul_(255).reciprocal_().view(-1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -120,6 +125,8 @@ class ResizedCrop(nn.Module):
 
     def weights(self, side: Tensor, shorter: Tensor, length: int) -> Tensor:
         """(size, length): how much of each source pixel is in each pixel of the crop, in units of 2^-BITS."""
+        whole, side = side, torch.minimum(side, MAX_ASPECT * shorter)  # of a longer one only the middle counts
+        before = torch.floor((whole - side) / 2)
         target = torch.floor((self.resize * side + 0.5) / shorter)  # half a pixel more: no quotient lies on the edge
         start = middle(target, self.size) if self.centre is None else middle(target, self.centre)
         if self.centre is not None:
@@ -129,10 +136,10 @@ class ResizedCrop(nn.Module):
         stretch = scale.clamp(min=1.0)
         kernel, reach = FILTERS[self.filter]
         centre = ((torch.arange(self.size, dtype=torch.float64) + start + 0.5) * scale)[:, None]
-        source = torch.arange(length, dtype=torch.float64)
+        source = torch.arange(length, dtype=torch.float64) - before
         share = kernel((source - centre + 0.5) * (1 / stretch))
         first, last = (torch.floor(centre + sign * reach * stretch + 0.5) for sign in (-1, 1))
-        share = torch.where((source >= first) & (source < last), share, 0.0)
+        share = torch.where((source >= first.clamp(min=0)) & (source < torch.minimum(last, side)), share, 0.0)
         share = share / share.sum(1, keepdim=True)
         return torch.floor(share * 2.0**BITS + 0.5)
 

@@ -12,7 +12,8 @@ from .about import About
 from .files import ABOUT
 from .runtimes import Engine, onnxruntime_session, open_openvino, session_engine
 
-KINDS = {".onnx": "onnxruntime", ".xml": "openvino", ".pt2": "torch"}  # by ending, and who runs it
+KINDS = {".onnx": "onnxruntime", ".xml": "openvino"}  # by ending, and who runs it
+TORCH = ".pt2"  # opening one may run code that is hidden in it, so only those just written are opened
 
 
 def open_exported(path: Path, engine: str, threads: int) -> tuple[About, Engine]:
@@ -23,7 +24,7 @@ def open_exported(path: Path, engine: str, threads: int) -> tuple[About, Engine]
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     try:
-        return {".onnx": _onnx, ".xml": _openvino, ".pt2": _torch}[path.suffix](path, threads)
+        return {".onnx": _onnx, ".xml": _openvino}[path.suffix](path, threads)
     except ImportError as error:
         raise UsageError(f"{path}: {kind} is not installed ({error}); pip install 'convnets[{kind}]'") from None
     except CheckpointError:
@@ -47,7 +48,8 @@ def _openvino(path: Path, threads: int) -> tuple[About, Engine]:
     return About.of_json(about, str(path)), open_openvino(path, threads)
 
 
-def _torch(path: Path, threads: int) -> tuple[About, Engine]:
+def open_own_torch(path: Path) -> tuple[About, Engine]:
+    """A file that this process has just written, as torch reads it. Never one that comes from elsewhere."""
     import torch
 
     said: dict[str, Any] = {ABOUT: ""}
@@ -55,7 +57,7 @@ def _torch(path: Path, threads: int) -> tuple[About, Engine]:
 
     def run(pictures: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            logits: np.ndarray = forward(torch.from_numpy(pictures)).numpy()
+            logits: np.ndarray = forward(torch.from_numpy(np.require(pictures, requirements="W"))).numpy()
             return logits
 
     return About.of_json(said[ABOUT], str(path)), run

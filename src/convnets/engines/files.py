@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import warnings
@@ -23,7 +24,8 @@ def written(path: Path) -> Iterator[str]:
         yield str(temporary)
         temporary.replace(path)
     except OSError as error:
-        raise ResourceError(f"{path}: cannot be written ({error.strerror or error}); free some space") from None
+        hint = "free some space" if error.errno == errno.ENOSPC else "see who may write there"
+        raise ResourceError(f"{path}: cannot be written ({error.strerror or error}); {hint}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -31,7 +33,7 @@ def written(path: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing is printed: runtimes talk from C++, where only the descriptors of the two standard streams are theirs."""
+    """Nothing is printed, by any thread: runtimes talk from C++, where only descriptors reach the two streams."""
     sys.stdout.flush()
     sys.stderr.flush()
     nowhere, kept = os.open(os.devnull, os.O_WRONLY), dict[int, int]()

@@ -5,9 +5,12 @@ Nothing here imports torch until a file has to be made, so that what was made be
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
+import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,8 +21,9 @@ import numpy as np
 
 from ..cache import cache_folder
 from ..data.statistics import Statistics
-from ..errors import CheckpointError
+from ..errors import ResourceError
 from .about import About
+from .files import written
 
 if TYPE_CHECKING:
     from ..network import Network
@@ -39,9 +43,16 @@ class Program:
     statistics: Statistics
     network: Callable[[], Network]
 
-    @property
+    @cached_property
     def folder(self) -> Path:
-        return cache_folder() / "engines" / self.key
+        """In the cache; where that cannot be written to, a temporary one for as long as this process lives."""
+        folder = cache_folder() / "engines" / self.key
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            folder = Path(tempfile.mkdtemp(prefix="convnets-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     @cached_property
     def deployed(self) -> Deployed:
@@ -51,9 +62,12 @@ class Program:
         return Deployed(self.network(), self.about.preprocess, self.statistics, self.about.form)
 
     def file(self, engine: str) -> Path:
-        """The file that `engine` reads, made where it is not there yet. Raises UsageError where it cannot be."""
+        """The file that `engine` reads, made where it is not there yet. Raises UsageError where it cannot be.
+
+        It is to be sealed once the engine was seen to answer as torch does.
+        """
         path = self.folder / f"network.{ENDINGS[engine]}"
-        if not is_sealed(path):
+        if not is_sealed(path, engine):
             from . import convert
 
             make_room()
@@ -61,19 +75,22 @@ class Program:
             if ENDINGS[engine] == "onnx":
                 convert.write_onnx(self.deployed, self.about, path)
             elif engine == "mnn":
-                convert.write_mnn(self.file("onnxruntime"), path)
+                with tempfile.TemporaryDirectory() as folder:
+                    convert.write_onnx(self.deployed, self.about, Path(folder, "network.onnx"))
+                    convert.write_mnn(Path(folder, "network.onnx"), path)
             else:
                 convert.write_ncnn(self.deployed, self.about, path)
-            seal(path)
-        path.touch()  # it was of use today
+        with contextlib.suppress(OSError):
+            path.touch()  # it was of use today
         return path
 
     def keep(self) -> None:
         """Remember what the network means, for the next call that finds it by its key alone."""
-        with contextlib.suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            np.savez(self.folder / STATISTICS, **self.statistics.arrays())  # type: ignore[arg-type]
-            (self.folder / ABOUT).write_text(self.about.to_json(), encoding="utf-8")
+        with contextlib.suppress(OSError, ResourceError):
+            with written(self.folder / STATISTICS) as temporary, Path(temporary).open("wb") as file:
+                np.savez(file, **self.statistics.arrays())  # type: ignore[arg-type]
+            with written(self.folder / ABOUT) as temporary:
+                Path(temporary).write_text(self.about.to_json(), encoding="utf-8")
 
     def forget(self, but: str) -> None:
         """Delete the files that the engine `but` does not need."""
@@ -82,17 +99,19 @@ class Program:
                 path.unlink(missing_ok=True)
 
 
-def is_sealed(path: Path) -> bool:
-    """Whether the file is there as it was made: some runtimes end the process over one that is damaged."""
+def is_sealed(path: Path, engine: str) -> bool:
+    """Whether the file is as it was when this engine's answers were compared with torch's. Some runtimes end the
+    process over a damaged one."""
     try:
-        return Path(f"{path}.sha256").read_text() == _digest(path)
+        return Path(f"{path}.{engine}").read_text() == _digest(path)
     except OSError:
         return False
 
 
-def seal(path: Path) -> None:
-    """Write down how the file was made."""
-    Path(f"{path}.sha256").write_text(_digest(path))
+def seal(path: Path, engine: str) -> None:
+    """Write down that the engine answers rightly with this file."""
+    with contextlib.suppress(OSError):
+        Path(f"{path}.{engine}").write_text(_digest(path))
 
 
 def _digest(path: Path) -> str:
@@ -110,7 +129,7 @@ def recalled(key: str, network: Callable[[], Network]) -> Program | None:
         about = About.of_json((folder / ABOUT).read_text(encoding="utf-8"), str(folder))
         with np.load(folder / STATISTICS) as arrays:
             statistics = Statistics(**dict(arrays))
-    except (OSError, ValueError, TypeError, CheckpointError):
+    except Exception:  # whatever a file that was damaged or is of another version can raise
         return None
     return Program(key, about, statistics, network)
 

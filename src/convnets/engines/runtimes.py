@@ -83,13 +83,11 @@ def open_openvino(path: Path, threads: int) -> Engine:
 def open_mnn(path: Path, threads: int) -> Engine:
     """MNN on its own file."""
     with quiet():
-        import MNN
         from MNN import expr, nn
 
         settings = {"precision": "high", "numThread": threads, "backend": 0}
         manager = nn.create_runtime_manager((settings,))
         network = nn.load_module_from_file(str(path), [INPUT], [OUTPUT], runtime_manager=manager)
-    assert MNN is not None
 
     def run(pictures: np.ndarray) -> np.ndarray:
         kind = expr.uint8 if pictures.dtype == np.uint8 else expr.float

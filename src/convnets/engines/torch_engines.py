@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 
@@ -18,7 +19,7 @@ LOOKS = 3  # runs by which one memory layout is compared with the other
 
 def open_torch(deployed: Deployed, device: torch.device, pictures: np.ndarray) -> Engine:
     """Eager mode on a folded network, in the memory layout that is faster for such `pictures`."""
-    deployed = deployed.to(device)
+    deployed = copy.deepcopy(deployed).to(device)  # others have it in a layout of their own
     times = {}
     for layout in (torch.contiguous_format, torch.channels_last):
         run = _engine(deployed.to(memory_format=layout), device, layout)  # type: ignore[call-overload]
@@ -31,12 +32,19 @@ def open_torch(deployed: Deployed, device: torch.device, pictures: np.ndarray) -
 def open_compile(deployed: Deployed, device: torch.device, pictures: np.ndarray) -> Engine:
     """torch.compile with the weights frozen into the code, for as many `pictures` at a time; fewer are filled up."""
     layout = torch.channels_last
-    deployed = deployed.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    deployed = copy.deepcopy(deployed).to(device).to(memory_format=layout)  # type: ignore[call-overload]
     options = {"freezing": True} if device.type == "cpu" else {"triton.cudagraphs": True}
     with silent_warnings():
         run = _engine(torch.compile(deployed, dynamic=False, options=options), device, layout)  # type: ignore[arg-type]
         run(pictures)
     return filled(run, len(pictures))
+
+
+def answers(deployed: Deployed, pictures: np.ndarray) -> np.ndarray:
+    """Logits on the CPU, as the others' are compared with."""
+    with torch.inference_mode():
+        logits: np.ndarray = deployed(torch.from_numpy(pictures)).numpy()
+        return logits
 
 
 def _engine(forward: Callable[[Tensor], Tensor], device: torch.device, layout: torch.memory_format) -> Engine:

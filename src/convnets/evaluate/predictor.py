@@ -20,10 +20,11 @@ from ..data.augment import uncropped
 from ..data.imagenet import class_names
 from ..data.statistics import stacked, standardise
 from ..engines import ENGINES, KINDS, Engine, open_exported
-from ..errors import DIVERGED, DataError, DivergedError, UsageError
+from ..engines.exported import TORCH
+from ..errors import DIVERGED, CheckpointError, DataError, DivergedError, UsageError
 from ..spec import Preprocess
 from .inputs import Picture, pixels_of
-from .subject import Exported, Live, Subject, describe, may_have_accelerator, on_disk, place
+from .subject import Exported, Live, OnDisk, Subject, describe, may_have_accelerator, on_disk, place
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +80,7 @@ class Predictor:
 
     def __init__(
         self,
-        run_or_network: str | Path | Loaded | Network,
+        run_or_network: str | Path | Loaded | Network | Exported,
         *,
         engine: str = "auto",
         input_size: int | None = None,
@@ -91,12 +92,12 @@ class Predictor:
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size {batch_size}: must be at least 1")
-        is_file = isinstance(run_or_network, str | Path) and Path(run_or_network).suffix in KINDS
-        self.engine = os.environ.get("CONVNETS_ENGINE", "auto") if engine == "auto" and not is_file else engine
+        where = device if device in ("auto", "cpu") else place(device)
+        self.subject = _subject(run_or_network, engine, input_size, where, preprocess, model)
+        is_open = isinstance(self.subject, OnDisk) and engine == "auto"
+        self.engine = os.environ.get("CONVNETS_ENGINE") or "auto" if is_open else engine
         if self.engine not in ("auto", *ENGINES):
             raise UsageError(f"engine {self.engine!r} is unknown; valid values: auto, {', '.join(ENGINES)}")
-        where = device if device in ("auto", "cpu") else place(device)
-        self.subject = _subject(run_or_network, self.engine, input_size, where, preprocess, model)
         about = self.subject.about
         self.preprocess, self.statistics = about.preprocess, self.subject.statistics
         readable = class_names()  # ImageNet's classes are stored by their WordNet ids
@@ -226,10 +227,15 @@ class Predictor:
         return [batch]
 
     def _logits(self, batch: np.ndarray) -> np.ndarray:
-        size = 1 if len(batch) == 1 else self.batch_size
+        size = self.batch_size
+        if len(batch) == 1 and size not in self._engines:  # it may also be the last of many
+            size = 1
         if size not in self._engines:
             self.engines[size], self._engines[size] = self.subject.engine(self.engine, size)
-        return self._engines[size](batch)
+        logits = self._engines[size](batch)
+        if logits.shape[1:] != (len(self.classes),):
+            raise CheckpointError(f"{logits[0].size} logits for {len(self.classes)} classes; export the file again")
+        return logits
 
     def _prediction(self, probabilities: np.ndarray, order: np.ndarray) -> Prediction:
         return Prediction(
@@ -241,18 +247,25 @@ class Predictor:
 
 
 def _subject(
-    source: str | Path | Loaded | Network, engine: str, input_size: int | None, device: str | torch.device,
+    source: str | Path | Loaded | Network | Exported, engine: str, input_size: int | None, device: str | torch.device,
     preprocess: Preprocess | None, model: str | None,
 ) -> Subject:  # fmt: skip
     """What `source` stands for."""
     if isinstance(source, str | Path):
+        if Path(source).suffix == TORCH:
+            raise UsageError(
+                f"{source}: opening a file of torch.export may run code that is hidden in it; open your own with "
+                "torch.export.load, or export to onnx"
+            )
         if Path(source).suffix in KINDS:
-            if preprocess is not None or input_size is not None:
-                raise UsageError(f"{source}: its preprocessing is part of the file; export the run again for another")
+            if preprocess is not None or input_size is not None or model is not None:
+                raise UsageError(f"{source}: network and preprocessing are part of the file; export the run for others")
             return Exported(*open_exported(Path(source), engine, threads()))
         return on_disk(source, model, preprocess, input_size, device)
     from ..network import Network
 
+    if isinstance(source, Exported):
+        return source
     if isinstance(source, Network):
         return _of_network(source, input_size, device, preprocess)
     about = describe(source.network, source.classes, preprocess or source.preprocess, source.statistics, input_size)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from .. import engines, spec
+from .. import __version__, engines, spec
 from ..cache import recall, remember
 from ..data.statistics import NO_STATISTICS, Statistics, standardised_whole
 from ..engines import About, Engine, Program
-from ..errors import UsageError
+from ..engines.about import FORMAT
+from ..errors import CheckpointError, UsageError
 from ..spec import Preprocess
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class OnDisk:
         on_a_cpu = self.where == "cpu" or (self.where == "auto" and not may_have_accelerator())
         on = None if on_a_cpu else accelerator(self.device)
         if name == "auto":
-            name = engines.fastest(self.program, batch, on)
+            return engines.open_fastest(self.program, batch, on)
         return name, engines.open_engine(name, self.program, batch, on)
 
 
@@ -144,14 +145,19 @@ def on_disk(
 ) -> OnDisk:  # fmt: skip
     """The subject of a run folder, checkpoint, file or name of weights. Raises what `runs.load` raises."""
 
+    path = _file(where)
+    digest = "" if path is None else _digest(path)
+
     def load() -> Loaded:
         from .. import runs
 
-        return runs.load(where, model)
+        loaded = runs.load(where, model)
+        if path is not None and _digest(path) != digest:
+            raise CheckpointError(f"{path}: was written to while it was read; ask again")
+        return loaded
 
-    made = json.dumps([model, preprocess and spec.to_dict(preprocess), input_size])
-    if (path := _file(where)) is not None:
-        digest = _digest(path)
+    made = json.dumps([__version__, FORMAT, model, preprocess and spec.to_dict(preprocess), input_size])
+    if path is not None:
         key = recall("programs", digest, made)
         known = engines.recalled(key, lambda: load().network) if key is not None else None
         if known is not None:
@@ -189,8 +195,6 @@ def resized(preprocess: Preprocess, size: int) -> Preprocess:
 def program_of(network: Network, about: About, statistics: Statistics) -> Program:
     """The program of a network as it is now, under a key made of all that its answers depend on."""
     import torch
-
-    from .. import __version__
 
     digest = hashlib.sha256(f"{__version__}\n{about.to_json()}".encode())
     for name, tensor in network.state_dict().items() | statistics.tensors().items():

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..data import Source, Split
 from ..engines import About
-from ..engines.convert import require
+from ..engines.convert import require, say_of_itself
 from ..engines.files import INPUT, quiet
 from ..errors import ConvnetsError, UsageError
 from ..evaluate import Predictor
@@ -50,13 +50,14 @@ def write_int8(
 ) -> Cost:
     """Write the file, calibrated on training pictures of `source` and measured on another split.
 
-    Raises ConvnetsError, and leaves no file, where more than `max_loss` points are lost; UsageError where the data has
-    no other split than `train`.
+    Where there are no training pictures it is calibrated on some of those that it is measured on. Raises ConvnetsError,
+    and leaves no file, where more than `max_loss` points are lost; UsageError where there is nothing to measure on.
     """
     require("onnx", "onnxruntime")
-    measured_on = split or next((name for name in ("val", "test") if len(_split(source, name))), "train")
+    measured_on = split or next((name for name in ("val", "test") if len(_split(source, name))), "val")
     if not len(_split(source, measured_on)):
-        raise UsageError(f"--calibrate {source.name}: has no {measured_on} split; it has {', '.join(source.splits)}")
+        has = ", ".join(source.splits)
+        raise UsageError(f"--calibrate {source.name}: has no {measured_on} split to be tested on; it has {has}")
     first = "train" if len(_split(source, "train")) else measured_on
     pictures = _some(_split(source, first), CALIBRATED_ON)
     bits = 8 if multiplies_bytes() else 7
@@ -65,7 +66,9 @@ def write_int8(
     def change(onnx: Path, about: About) -> About:
         quantise(onnx, pictures, bits)
         more = {"int8": {"bits": bits, "calibrated on": f"{len(pictures)} pictures of {source.name} {first}"}}
-        return replace(about, more=about.more | more)
+        about = replace(about, more=about.more | more)
+        say_of_itself(onnx, about)
+        return about
 
     def measure(made: Path) -> tuple[int, int, int]:
         part = _split(source, measured_on)

@@ -15,13 +15,15 @@ import numpy as np
 
 from ..data.statistics import Statistics, standardised_whole
 from ..engines import About
+from ..engines.about import Form
 from ..engines.convert import exported, write_onnx
 from ..engines.deployed import Deployed, about_of
+from ..engines.exported import TORCH, open_own_torch
 from ..engines.files import ABOUT
 from ..errors import ConvnetsError, ResourceError, UsageError
 from ..evaluate import Predictor
+from ..evaluate.subject import Exported
 from ..runs import Loaded
-from ..spec import Preprocess
 from .folder import shareable
 
 ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
@@ -69,10 +71,12 @@ def write_file(
     return replace(checked, path=path)
 
 
-def form_for(loaded: Loaded, to: str) -> Any:
+def form_for(loaded: Loaded, to: str) -> Form:
     """As much of the preprocessing as the runtime computes exactly: OpenVINO, in single precision, cannot resize so."""
-    preprocess: Preprocess = loaded.preprocess
-    if standardised_whole(preprocess) or loaded.statistics.mean_image is not None:
+    preprocess, image = loaded.preprocess, loaded.statistics.mean_image
+    # a mean image of the crop's size, or of the square that the crop is the middle of, can be taken off the crop
+    of_crops = image is None or image.shape[:2] in [(side, side) for side in (preprocess.size, preprocess.centre)]
+    if standardised_whole(preprocess) or not of_crops:
         return "whole"
     largest = preprocess.centre or preprocess.resize
     if to == "openvino" or largest is None or largest < preprocess.size or (preprocess.resize or 0) < largest:
@@ -127,7 +131,8 @@ def _check(
 ) -> Checked:
     """Ask both sides; keep what was asked and answered beside the file."""
     pictures = list(given) if given else made_up(about, loaded.statistics)
-    expected, answered = Predictor(loaded, engine="auto").logits(pictures), Predictor(path).logits(pictures)
+    file = Exported(*open_own_torch(path)) if path.suffix == TORCH else path
+    expected, answered = Predictor(loaded).logits(pictures), Predictor(file).logits(pictures)
     largest = np.abs(expected).max(1)
     off = np.abs(answered - expected).max(1) / np.where(largest > 0, largest, 1)
     first, second = (np.sort(expected, 1)[:, -place] for place in (1, min(2, expected.shape[1])))

@@ -56,6 +56,8 @@ def load(
     that does not. Raises UsageError where nothing is there, CheckpointError where the file is damaged, belongs to
     another network, or holds NaN.
     """
+    if Path(run).suffix in (".onnx", ".xml", ".pt2"):
+        raise UsageError(f"{run}: an exported file, which predict answers with; give the run or weights it came from")
     if str(run).startswith("hf:"):
         return _from_folder(fetch_folder(str(run)), model, allow_nonfinite)
     if published.is_spec(str(run)):
