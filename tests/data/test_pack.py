@@ -123,6 +123,7 @@ def test_hugging_face_opens_it(folder: Path, tmp_path: Path) -> None:
     assert features["label"] == {"names": ["a", "b"], "_type": "ClassLabel"}
     assert schema.field("image").type == pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     assert schema.field("label").type == pa.int64()
+    assert list(features) == schema.names
     datasets = pytest.importorskip("datasets")
     opened = datasets.Dataset.from_file(str(tmp_path / "p.arrow"))
     assert opened.num_rows == COUNT + 7
@@ -176,6 +177,59 @@ def test_it_goes_on_where_it_was(
     assert (tmp_path / "out.arrow").read_bytes() == (tmp_path / "whole.arrow").read_bytes()
     assert not part.exists()
     assert "begun anew" not in capsys.readouterr().err
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, rows: int, source: Source, out: Path, **options: Any) -> None:
+    """A pack that is stopped at the picture behind this many, all of which are on the disk."""
+    make, made = writing._content, list[int]()
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "BATCH_BYTES", 1)
+        patch.setattr(writing, "cores", lambda: 1)
+
+        def stopping(pictures: Any, index: int, *rest: Any) -> bytes:
+            made.append(index)
+            if len(made) > rows:
+                raise KeyboardInterrupt
+            return make(pictures, index, *rest)
+
+        patch.setattr(writing, "_content", stopping)
+        with pytest.raises(Interrupted):
+            pack(source, out, 64, progress=False, **options)
+
+
+@pytest.mark.parametrize("rows", [1, 6, 9])
+def test_equal_paths_are_packed_once(tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [{"bytes": b"P6\n1 1\n255\n" + bytes([0, 1, number]), "path": "image.ppm"} for number in range(10)]
+    write(tmp_path / "hub.arrow", KINDS, {"image": pa.array(pictures), "label": pa.array([0, 1] * 5)})
+    source = open_source(str(tmp_path / "hub.arrow"), val_fraction=0)
+    interrupted(monkeypatch, rows, source, tmp_path / "p.arrow")
+    assert pack(source, tmp_path / "p.arrow", 64, progress=False).samples == {"train": 10}
+    split = open_source(str(tmp_path / "p.arrow"), val_fraction=0).splits["train"]
+    assert [split.pictures.load(index)[0, 0, 2] for index in range(10)] == list(range(10))
+
+
+def test_what_was_left_out_before_is_counted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contents = [b"P6\n1 1\n255\n12" + b"3" * (number != 2) for number in range(10)]
+    pictures = [{"bytes": content, "path": f"{number}.ppm"} for number, content in enumerate(contents)]
+    write(tmp_path / "hub.arrow", KINDS, {"image": pa.array(pictures), "label": pa.array([0, 1] * 5)})
+    source = open_source(str(tmp_path / "hub.arrow"), val_fraction=0)
+    interrupted(monkeypatch, 6, source, tmp_path / "p.arrow", bad="skip")
+    with pytest.raises(DataError, match="1 of 10 pictures cannot be used"):
+        pack(source, tmp_path / "p.arrow", 64, progress=False)
+    packed = pack(source, tmp_path / "p.arrow", 64, bad="skip", progress=False)
+    assert (packed.samples, packed.skipped) == ({"train": 9}, 1)
+    assert "2.ppm" in capsys.readouterr().err
+
+
+def test_a_pack_without_some_pictures_of_the_source_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = writing._Part.add
+    monkeypatch.setattr(writing._Part, "add", lambda part, rows: add(part, rows[1:]))
+    with pytest.raises(ResourceError, match=r"holds {'train': 26, 'val': 4}, not {'train': 27, 'val': 4}"):
+        packed(folder, tmp_path / "p.arrow")
 
 
 def test_any_cut_of_the_part_file_is_made_good(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

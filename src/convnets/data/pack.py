@@ -38,8 +38,9 @@ KEPT = (b"\xff\xd8\xff", b"\x89PNG")  # JPEG and PNG
 
 
 class Row(NamedTuple):
-    """A picture as it is packed."""
+    """A picture as it is packed. `row`: its place among all pictures of the source."""
 
+    row: int
     split: str
     label: int
     path: str
@@ -73,8 +74,10 @@ def pack(
     try:
         with _Part(part, source, short_side, quality) as file:
             skipped = _write(file, source, short_side, quality, bad, progress)
-        packed = Packed(dict(file.counts), part.stat().st_size, skipped)
-        _verify(part, packed.samples, progress)
+        counts = {name: len(split) - skipped[name] for name, split in source.splits.items()}
+        samples = {name: count for name, count in counts.items() if count}
+        packed = Packed(samples, part.stat().st_size, skipped.total())
+        _verify(part, samples, progress)
         part.replace(out)
     except OSError as error:
         raise ResourceError(
@@ -86,13 +89,12 @@ def pack(
 
 
 class _Part:
-    """The file that is being written. `counts`: the pictures of each split in it; `last`: the last of them."""
+    """The file that is being written. `done`: of each picture of the source, whether it is in the file."""
 
     def __init__(self, path: Path, source: Source, short_side: int, quality: int | None) -> None:
         self.arrow, self.path = pyarrow(), path
         self.schema = _schema(self.arrow, source, short_side, quality)
-        self.counts = Counter[str]()
-        self.last: tuple[str, str] | None = None
+        self.done = np.zeros(sum(map(len, source.splits.values())), np.bool_)
         self.length = self._whole() if path.exists() else 0
         try:
             self.file = path.open("r+b" if self.length else "wb", buffering=0)
@@ -116,13 +118,13 @@ class _Part:
     def add(self, rows: list[Row]) -> None:
         """Append a record batch, and wait until it is on the disk."""
         arrow = self.arrow
-        splits, labels, paths, contents = zip(*rows, strict=True)
+        numbers, splits, labels, paths, contents = zip(*rows, strict=True)
         files = [arrow.array(contents, arrow.binary()), arrow.array(paths, arrow.string())]
         image = arrow.StructArray.from_arrays(files, ["bytes", "path"])
         checks = arrow.array(map(zlib.crc32, contents), arrow.uint32())
-        columns = [image, arrow.array(labels, arrow.int64()), arrow.array(splits, arrow.string()), checks]
+        places = arrow.array(numbers, arrow.int64())
+        columns = [image, arrow.array(labels, arrow.int64()), arrow.array(splits, arrow.string()), checks, places]
         self._append(arrow.record_batch(columns, schema=self.schema).serialize())
-        self.counts.update(splits)
 
     def _append(self, message: Any) -> None:
         left = memoryview(message).cast("B")
@@ -148,10 +150,8 @@ class _Part:
                     length = file.tell()
                     batch = self.arrow.ipc.read_record_batch(reader.read_next_message(), self.schema)
                     batch.validate()
-                    splits, paths = batch.column("split").to_pylist(), batch.column("image").field("path")
-                    self.counts.update(splits)
-                    self.last = (splits[-1], paths[len(splits) - 1].as_py())
-        except (StopIteration, OSError, self.arrow.ArrowException):  # the end, or half a message
+                    self.done[batch.column("row").to_numpy()] = True
+        except (StopIteration, OSError, IndexError, self.arrow.ArrowException):  # the end, or half a message
             return length
 
 
@@ -159,33 +159,42 @@ def _schema(arrow: Any, source: Source, short_side: int, quality: int | None) ->
     features = {
         "image": {"_type": "Image"}, "label": {"names": list(source.classes), "_type": "ClassLabel"},
         "split": {"dtype": "string", "_type": "Value"}, "crc32": {"dtype": "uint32", "_type": "Value"},
+        "row": {"dtype": "int64", "_type": "Value"},
     }  # fmt: skip
     about = {
         "format": FORMAT, "name": source.name, "channels": source.channels, "short_side": short_side,
         "quality": quality, "packed": source.fingerprint,
     }  # fmt: skip
     image = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
-    columns = [("image", image), ("label", arrow.int64()), ("split", arrow.string()), ("crc32", arrow.uint32())]
+    columns = [
+        ("image", image), ("label", arrow.int64()), ("split", arrow.string()), ("crc32", arrow.uint32()),
+        ("row", arrow.int64()),
+    ]  # fmt: skip
     metadata = {ABOUT: json.dumps(about), FEATURES: json.dumps({"info": {"features": features}})}
     return arrow.schema(columns, metadata=metadata)
 
 
-def _write(file: _Part, source: Source, short_side: int, quality: int | None, bad: str, progress: bool) -> int:
-    """Append what is not in the file yet; the number of pictures that were left out of that."""
+def _write(
+    file: _Part, source: Source, short_side: int, quality: int | None, bad: str, progress: bool
+) -> Counter[str]:  # fmt: skip
+    """Append what is not in the file yet; how many pictures of each split were left out.
+
+    A picture that an earlier call left out is looked at again, so all of those are named and counted.
+    """
     order = [(name, index) for name, split in source.splits.items() for index in range(len(split))]
-    if file.last is not None:
-        order = order[_after(order, source, file.last) :]
+    missing = np.flatnonzero(~file.done).tolist()
     rows: list[Row] = []
     failures: list[str] = []
+    skipped = Counter[str]()
     held = 0
     hidden = None if progress else True  # None: no bar unless standard error is a terminal
-    done = sum(map(len, source.splits.values())) - len(order)
-    with tqdm(total=done + len(order), initial=done, desc="Packing", leave=False, disable=hidden) as bar:
-        made = _in_order(lambda key: _row(source, key[0], key[1], short_side, quality), order)
-        for row in made:
+    with tqdm(total=len(order), initial=len(order) - len(missing), desc="Packing", leave=False, disable=hidden) as bar:
+        made = _in_order(lambda place: _row(source, place, order[place], short_side, quality), missing)
+        for place, row in zip(missing, made, strict=True):
             bar.update()
             if isinstance(row, DataError):
                 failures.append(str(row))
+                skipped[order[place][0]] += 1
             elif bad == "skip" or not failures:  # in error, the rest is only looked at
                 rows.append(row)
                 held += len(row.content)
@@ -196,15 +205,7 @@ def _write(file: _Part, source: Source, short_side: int, quality: int | None, ba
             file.add(rows)
     if failures:
         refuse(failures, len(order), bad)
-    return len(failures)
-
-
-def _after(order: list[tuple[str, int]], source: Source, last: tuple[str, str]) -> int:
-    """The place behind the picture that was packed last."""
-    for place, (split, index) in enumerate(order):
-        if split == last[0] and _path(source.splits[split].pictures, index) == last[1]:
-            return place + 1
-    return 0
+    return skipped
 
 
 def _path(pictures: Any, index: int) -> str:
@@ -213,13 +214,14 @@ def _path(pictures: Any, index: int) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _row(source: Source, name: str, index: int, short_side: int, quality: int | None) -> Row | DataError:
+def _row(source: Source, place: int, key: tuple[str, int], short_side: int, quality: int | None) -> Row | DataError:
+    name, index = key
     split = source.splits[name]
     try:
         content = _content(split.pictures, index, short_side, quality)
     except DataError as error:
         return error
-    return Row(name, int(split.labels[index]), _path(split.pictures, index), content)
+    return Row(place, name, int(split.labels[index]), _path(split.pictures, index), content)
 
 
 def _content(pictures: Pictures, index: int, short_side: int, quality: int | None) -> bytes:
