@@ -19,7 +19,7 @@ from convnets.data import Loader, Source, check, open_source, prepare
 from convnets.data import pack as writing
 from convnets.data.augment import resize_shorter
 from convnets.data.pack import pack
-from convnets.data.packed import END, PackPictures
+from convnets.data.packed import END, PackPictures, _is_compressed
 from convnets.errors import DataError, Interrupted, ResourceError, UsageError
 from convnets.spec import Augment, Preprocess
 
@@ -374,6 +374,42 @@ def test_files_that_are_no_pack(tmp_path: Path) -> None:
     path.write_text("what is this?")
     with pytest.raises(DataError, match="not a readable pack"):
         open_source(str(path))
+
+
+@pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
+def test_compressed_messages_are_told_apart(tmp_path: Path, compression: str | None) -> None:
+    splits = pa.array(["train", "val"]).dictionary_encode()
+    write(tmp_path / "p.arrow", KINDS, COLUMNS | {"split": splits}, compression=compression)
+    messages = list(pa.ipc.MessageReader.open_stream((tmp_path / "p.arrow").read_bytes()))
+    assert [message.type for message in messages] == ["schema", "dictionary", "record batch"]
+    assert list(map(_is_compressed, messages)) == [False, compression is not None, compression is not None]
+
+
+def test_compression_said_in_the_early_way_is_seen() -> None:
+    batch, stream = pa.record_batch(COLUMNS), pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.V4)
+    with pa.ipc.new_stream(stream, batch.schema, options=options) as file:
+        file.write_batch(batch)
+        file.write_batch(batch, custom_metadata={"ARROW:experimental_compression": "zstd"})
+    messages = pa.ipc.MessageReader.open_stream(stream.getvalue())
+    assert list(map(_is_compressed, messages)) == [False, False, True]
+
+
+def test_compressed_columns_are_refused_unopened(tmp_path: Path) -> None:
+    """A few kilobytes that would be 64 MiB: Arrow's memory never holds them."""
+    picture = {"bytes": b"P6\n1 1\n255\n123" + bytes(2**26), "path": "1.ppm"}
+    write(tmp_path / "p.arrow", KINDS, COLUMNS | {"image": pa.array([picture] * 2)}, compression="zstd")
+    assert (tmp_path / "p.arrow").stat().st_size < 2**16
+    code = (
+        "import pyarrow, sys\n"
+        "from convnets.cli import run\n"
+        "assert run(['pack', *sys.argv[1:]]) == 2\n"
+        "print(pyarrow.default_memory_pool().max_memory())"
+    )
+    arguments = [sys.executable, "-c", code, str(tmp_path / "p.arrow"), str(tmp_path / "q.arrow")]
+    ended = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "columns are compressed" in ended.stderr
+    assert int(ended.stdout) < 2**20
 
 
 def test_offsets_beyond_the_values_are_refused(tmp_path: Path) -> None:
