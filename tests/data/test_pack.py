@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from convnets.cli import run
 from convnets.data import Loader, Source, check, open_source, prepare
 from convnets.data import pack as writing
 from convnets.data.augment import resize_shorter
@@ -268,6 +270,69 @@ def test_bad_pictures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     source = packed(copy, tmp_path / "p.arrow", bad="skip")
     assert "7.jpg" in capsys.readouterr().err
     assert source.fingerprint["samples"] == {"train": COUNT - 1, "val": 4}
+
+
+def test_one_process_packs_at_a_time(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    out, part = tmp_path / "p.arrow", tmp_path / "p.arrow.part"
+    with part.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(b"the other's")
+        other.flush()
+        assert run(["pack", str(folder), str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "p.arrow.part: another process is packing it" in error
+    assert part.read_bytes() == b"the other's"
+    packed(folder, out)
+
+
+def test_the_file_is_held_until_it_has_its_name(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    pytest.importorskip("fcntl")
+    verify = writing._verify
+
+    def meanwhile(*arguments: Any) -> None:
+        with pytest.raises(UsageError, match="another process is packing it"):
+            packed(folder, tmp_path / "p.arrow")
+        verify(*arguments)
+
+    monkeypatch.setattr(writing, "_verify", meanwhile)
+    packed(folder, tmp_path / "p.arrow")
+
+
+def test_who_waited_for_a_finished_pack_leaves_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """The other is done between the look for OUT and the lock, which is then OUT's own."""
+    fcntl = pytest.importorskip("fcntl")
+    out, part = tmp_path / "p.arrow", tmp_path / "p.arrow.part"
+    part.write_bytes(b"the other's")
+    monkeypatch.setattr(fcntl, "flock", lambda *_: part.replace(out))
+    with pytest.raises(UsageError, match="is there already"):
+        packed(folder, out)
+    assert out.read_bytes() == b"the other's"
+
+
+def test_a_file_system_without_locks_does(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def unable(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(fcntl, "flock", unable)
+    packed(folder, tmp_path / "p.arrow")
+
+
+def test_a_system_without_locks_does(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "fcntl", None)
+    packed(folder, tmp_path / "p.arrow")
+
+
+def test_a_folder_that_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name a file in a folder that can be written to"):
+        packed(folder, tmp_path / "none" / "p.arrow")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_FSIZE")

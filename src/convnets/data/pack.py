@@ -15,6 +15,7 @@ import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +33,11 @@ from .decode import decode
 from .packed import ABOUT, END, FEATURES, FORMAT, open_pack, pyarrow
 from .pictures import Pictures, Source, StoredPictures
 from .scan import decode_all, refuse
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 BATCH_BYTES = 64 * 1024**2  # of pictures in a record batch: what is lost at most, and held in memory
 KEPT = (b"\xff\xd8\xff", b"\x89PNG")  # JPEG and PNG
@@ -65,20 +71,20 @@ def pack(
     Pictures whose shorter side is above `short_side` are resized to it and become JPEG of this quality; smaller ones
     keep their bytes where they are JPEG or PNG and become PNG where not. With `quality` None all become plain pixels
     (PPM, grey ones PGM). Raises DataError naming every picture that cannot be used, with bad="skip" prints them
-    instead; UsageError where `out` is taken; ResourceError where the disk gives out, and Interrupted by Ctrl-C, both of
-    which leave what was done.
+    instead; UsageError where `out` is taken, or another process packs to it; ResourceError where the disk gives out,
+    and Interrupted by Ctrl-C, both of which leave what was done.
     """
-    if out.exists():
-        raise UsageError(f"{out}: is there already; remove it, or name another file")
     part = out.with_name(out.name + ".part")
+    schema = _schema(pyarrow(), source, short_side, quality)
     try:
-        with _Part(part, source, short_side, quality) as file:
-            skipped = _write(file, source, short_side, quality, bad, progress)
-        counts = {name: len(split) - skipped[name] for name, split in source.splits.items()}
-        samples = {name: count for name, count in counts.items() if count}
-        packed = Packed(samples, part.stat().st_size, skipped.total())
-        _verify(part, samples, progress)
-        part.replace(out)
+        with _held(part, out):
+            with _Part(part, schema, sum(map(len, source.splits.values()))) as file:
+                skipped = _write(file, source, short_side, quality, bad, progress)
+            counts = {name: len(split) - skipped[name] for name, split in source.splits.items()}
+            samples = {name: count for name, count in counts.items() if count}
+            packed = Packed(samples, part.stat().st_size, skipped.total())
+            _verify(part, samples, progress)
+            part.replace(out)
     except OSError as error:
         raise ResourceError(
             f"cannot write {part}: {error.strerror}; what was packed is kept, the same command goes on from there"
@@ -88,18 +94,41 @@ def pack(
     return packed
 
 
+@contextmanager
+def _held(part: Path, out: Path) -> Iterator[None]:
+    """No other process packs to `out` meanwhile, where the system has locks. Raises UsageError where it is taken."""
+    _refuse_taken(out)
+    try:
+        lock = part.open("ab")
+    except OSError as error:
+        raise UsageError(f"{part}: {error.strerror}; name a file in a folder that can be written to") from None
+    with lock:
+        try:
+            if fcntl is None:
+                lock.close()  # Windows renames no file that is open
+            else:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{part}: another process is packing it; wait for that, or name another file") from None
+        except OSError:  # a file system without locks
+            pass
+        _refuse_taken(out)  # by one that was just done
+        yield
+
+
+def _refuse_taken(out: Path) -> None:
+    if out.exists():
+        raise UsageError(f"{out}: is there already; remove it, or name another file")
+
+
 class _Part:
     """The file that is being written. `done`: of each picture of the source, whether it is in the file."""
 
-    def __init__(self, path: Path, source: Source, short_side: int, quality: int | None) -> None:
-        self.arrow, self.path = pyarrow(), path
-        self.schema = _schema(self.arrow, source, short_side, quality)
-        self.done = np.zeros(sum(map(len, source.splits.values())), np.bool_)
-        self.length = self._whole() if path.exists() else 0
-        try:
-            self.file = path.open("r+b" if self.length else "wb", buffering=0)
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}; name a file in a folder that can be written to") from None
+    def __init__(self, path: Path, schema: Any, count: int) -> None:
+        self.arrow, self.path, self.schema = pyarrow(), path, schema
+        self.done = np.zeros(count, np.bool_)
+        self.length = self._whole()
+        self.file = path.open("r+b", buffering=0)
         self.file.truncate(self.length)
         self.file.seek(self.length)
         if not self.length:
