@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -15,11 +16,12 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from convnets.cli import run
 from convnets.data import Loader, Source, check, open_source, prepare
 from convnets.data import pack as writing
 from convnets.data.augment import resize_shorter
 from convnets.data.pack import pack
-from convnets.data.packed import END, PackPictures
+from convnets.data.packed import END, PackPictures, _is_compressed
 from convnets.errors import DataError, Interrupted, ResourceError, UsageError
 from convnets.spec import Augment, Preprocess
 
@@ -123,6 +125,7 @@ def test_hugging_face_opens_it(folder: Path, tmp_path: Path) -> None:
     assert features["label"] == {"names": ["a", "b"], "_type": "ClassLabel"}
     assert schema.field("image").type == pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     assert schema.field("label").type == pa.int64()
+    assert list(features) == schema.names
     datasets = pytest.importorskip("datasets")
     opened = datasets.Dataset.from_file(str(tmp_path / "p.arrow"))
     assert opened.num_rows == COUNT + 7
@@ -178,6 +181,59 @@ def test_it_goes_on_where_it_was(
     assert "begun anew" not in capsys.readouterr().err
 
 
+def interrupted(monkeypatch: pytest.MonkeyPatch, rows: int, source: Source, out: Path, **options: Any) -> None:
+    """A pack that is stopped at the picture behind this many, all of which are on the disk."""
+    make, made = writing._content, list[int]()
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "BATCH_BYTES", 1)
+        patch.setattr(writing, "cores", lambda: 1)
+
+        def stopping(pictures: Any, index: int, *rest: Any) -> bytes:
+            made.append(index)
+            if len(made) > rows:
+                raise KeyboardInterrupt
+            return make(pictures, index, *rest)
+
+        patch.setattr(writing, "_content", stopping)
+        with pytest.raises(Interrupted):
+            pack(source, out, 64, progress=False, **options)
+
+
+@pytest.mark.parametrize("rows", [1, 6, 9])
+def test_equal_paths_are_packed_once(tmp_path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [{"bytes": b"P6\n1 1\n255\n" + bytes([0, 1, number]), "path": "image.ppm"} for number in range(10)]
+    write(tmp_path / "hub.arrow", KINDS, {"image": pa.array(pictures), "label": pa.array([0, 1] * 5)})
+    source = open_source(str(tmp_path / "hub.arrow"), val_fraction=0)
+    interrupted(monkeypatch, rows, source, tmp_path / "p.arrow")
+    assert pack(source, tmp_path / "p.arrow", 64, progress=False).samples == {"train": 10}
+    split = open_source(str(tmp_path / "p.arrow"), val_fraction=0).splits["train"]
+    assert [split.pictures.load(index)[0, 0, 2] for index in range(10)] == list(range(10))
+
+
+def test_what_was_left_out_before_is_counted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contents = [b"P6\n1 1\n255\n12" + b"3" * (number != 2) for number in range(10)]
+    pictures = [{"bytes": content, "path": f"{number}.ppm"} for number, content in enumerate(contents)]
+    write(tmp_path / "hub.arrow", KINDS, {"image": pa.array(pictures), "label": pa.array([0, 1] * 5)})
+    source = open_source(str(tmp_path / "hub.arrow"), val_fraction=0)
+    interrupted(monkeypatch, 6, source, tmp_path / "p.arrow", bad="skip")
+    with pytest.raises(DataError, match="1 of 10 pictures cannot be used"):
+        pack(source, tmp_path / "p.arrow", 64, progress=False)
+    packed = pack(source, tmp_path / "p.arrow", 64, bad="skip", progress=False)
+    assert (packed.samples, packed.skipped) == ({"train": 9}, 1)
+    assert "2.ppm" in capsys.readouterr().err
+
+
+def test_a_pack_without_some_pictures_of_the_source_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = writing._Part.add
+    monkeypatch.setattr(writing._Part, "add", lambda part, rows: add(part, rows[1:]))
+    with pytest.raises(ResourceError, match=r"holds {'train': 26, 'val': 4}, not {'train': 27, 'val': 4}"):
+        packed(folder, tmp_path / "p.arrow")
+
+
 def test_any_cut_of_the_part_file_is_made_good(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "BATCH_BYTES", 6000)
     packed(folder, tmp_path / "whole.arrow")
@@ -214,6 +270,69 @@ def test_bad_pictures(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     source = packed(copy, tmp_path / "p.arrow", bad="skip")
     assert "7.jpg" in capsys.readouterr().err
     assert source.fingerprint["samples"] == {"train": COUNT - 1, "val": 4}
+
+
+def test_one_process_packs_at_a_time(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    out, part = tmp_path / "p.arrow", tmp_path / "p.arrow.part"
+    with part.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(b"the other's")
+        other.flush()
+        assert run(["pack", str(folder), str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "p.arrow.part: another process is packing it" in error
+    assert part.read_bytes() == b"the other's"
+    packed(folder, out)
+
+
+def test_the_file_is_held_until_it_has_its_name(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    pytest.importorskip("fcntl")
+    verify = writing._verify
+
+    def meanwhile(*arguments: Any) -> None:
+        with pytest.raises(UsageError, match="another process is packing it"):
+            packed(folder, tmp_path / "p.arrow")
+        verify(*arguments)
+
+    monkeypatch.setattr(writing, "_verify", meanwhile)
+    packed(folder, tmp_path / "p.arrow")
+
+
+def test_who_waited_for_a_finished_pack_leaves_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """The other is done between the look for OUT and the lock, which is then OUT's own."""
+    fcntl = pytest.importorskip("fcntl")
+    out, part = tmp_path / "p.arrow", tmp_path / "p.arrow.part"
+    part.write_bytes(b"the other's")
+    monkeypatch.setattr(fcntl, "flock", lambda *_: part.replace(out))
+    with pytest.raises(UsageError, match="is there already"):
+        packed(folder, out)
+    assert out.read_bytes() == b"the other's"
+
+
+def test_a_file_system_without_locks_does(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def unable(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(fcntl, "flock", unable)
+    packed(folder, tmp_path / "p.arrow")
+
+
+def test_a_system_without_locks_does(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "fcntl", None)
+    packed(folder, tmp_path / "p.arrow")
+
+
+def test_a_folder_that_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name a file in a folder that can be written to"):
+        packed(folder, tmp_path / "none" / "p.arrow")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_FSIZE")
@@ -320,6 +439,42 @@ def test_files_that_are_no_pack(tmp_path: Path) -> None:
     path.write_text("what is this?")
     with pytest.raises(DataError, match="not a readable pack"):
         open_source(str(path))
+
+
+@pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
+def test_compressed_messages_are_told_apart(tmp_path: Path, compression: str | None) -> None:
+    splits = pa.array(["train", "val"]).dictionary_encode()
+    write(tmp_path / "p.arrow", KINDS, COLUMNS | {"split": splits}, compression=compression)
+    messages = list(pa.ipc.MessageReader.open_stream((tmp_path / "p.arrow").read_bytes()))
+    assert [message.type for message in messages] == ["schema", "dictionary", "record batch"]
+    assert list(map(_is_compressed, messages)) == [False, compression is not None, compression is not None]
+
+
+def test_compression_said_in_the_early_way_is_seen() -> None:
+    batch, stream = pa.record_batch(COLUMNS), pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.V4)
+    with pa.ipc.new_stream(stream, batch.schema, options=options) as file:
+        file.write_batch(batch)
+        file.write_batch(batch, custom_metadata={"ARROW:experimental_compression": "zstd"})
+    messages = pa.ipc.MessageReader.open_stream(stream.getvalue())
+    assert list(map(_is_compressed, messages)) == [False, False, True]
+
+
+def test_compressed_columns_are_refused_unopened(tmp_path: Path) -> None:
+    """A few kilobytes that would be 64 MiB: Arrow's memory never holds them."""
+    picture = {"bytes": b"P6\n1 1\n255\n123" + bytes(2**26), "path": "1.ppm"}
+    write(tmp_path / "p.arrow", KINDS, COLUMNS | {"image": pa.array([picture] * 2)}, compression="zstd")
+    assert (tmp_path / "p.arrow").stat().st_size < 2**16
+    code = (
+        "import pyarrow, sys\n"
+        "from convnets.cli import run\n"
+        "assert run(['pack', *sys.argv[1:]]) == 2\n"
+        "print(pyarrow.default_memory_pool().max_memory())"
+    )
+    arguments = [sys.executable, "-c", code, str(tmp_path / "p.arrow"), str(tmp_path / "q.arrow")]
+    ended = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "columns are compressed" in ended.stderr
+    assert int(ended.stdout) < 2**20
 
 
 def test_offsets_beyond_the_values_are_refused(tmp_path: Path) -> None:

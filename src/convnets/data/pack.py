@@ -15,6 +15,7 @@ import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,13 +34,19 @@ from .packed import ABOUT, END, FEATURES, FORMAT, open_pack, pyarrow
 from .pictures import Pictures, Source, StoredPictures
 from .scan import decode_all, refuse
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 BATCH_BYTES = 64 * 1024**2  # of pictures in a record batch: what is lost at most, and held in memory
 KEPT = (b"\xff\xd8\xff", b"\x89PNG")  # JPEG and PNG
 
 
 class Row(NamedTuple):
-    """A picture as it is packed."""
+    """A picture as it is packed. `row`: its place among all pictures of the source."""
 
+    row: int
     split: str
     label: int
     path: str
@@ -64,18 +71,20 @@ def pack(
     Pictures whose shorter side is above `short_side` are resized to it and become JPEG of this quality; smaller ones
     keep their bytes where they are JPEG or PNG and become PNG where not. With `quality` None all become plain pixels
     (PPM, grey ones PGM). Raises DataError naming every picture that cannot be used, with bad="skip" prints them
-    instead; UsageError where `out` is taken; ResourceError where the disk gives out, and Interrupted by Ctrl-C, both of
-    which leave what was done.
+    instead; UsageError where `out` is taken, or another process packs to it; ResourceError where the disk gives out,
+    and Interrupted by Ctrl-C, both of which leave what was done.
     """
-    if out.exists():
-        raise UsageError(f"{out}: is there already; remove it, or name another file")
     part = out.with_name(out.name + ".part")
+    schema = _schema(pyarrow(), source, short_side, quality)
     try:
-        with _Part(part, source, short_side, quality) as file:
-            skipped = _write(file, source, short_side, quality, bad, progress)
-        packed = Packed(dict(file.counts), part.stat().st_size, skipped)
-        _verify(part, packed.samples, progress)
-        part.replace(out)
+        with _held(part, out):
+            with _Part(part, schema, sum(map(len, source.splits.values()))) as file:
+                skipped = _write(file, source, short_side, quality, bad, progress)
+            counts = {name: len(split) - skipped[name] for name, split in source.splits.items()}
+            samples = {name: count for name, count in counts.items() if count}
+            packed = Packed(samples, part.stat().st_size, skipped.total())
+            _verify(part, samples, progress)
+            part.replace(out)
     except OSError as error:
         raise ResourceError(
             f"cannot write {part}: {error.strerror}; what was packed is kept, the same command goes on from there"
@@ -85,19 +94,41 @@ def pack(
     return packed
 
 
-class _Part:
-    """The file that is being written. `counts`: the pictures of each split in it; `last`: the last of them."""
-
-    def __init__(self, path: Path, source: Source, short_side: int, quality: int | None) -> None:
-        self.arrow, self.path = pyarrow(), path
-        self.schema = _schema(self.arrow, source, short_side, quality)
-        self.counts = Counter[str]()
-        self.last: tuple[str, str] | None = None
-        self.length = self._whole() if path.exists() else 0
+@contextmanager
+def _held(part: Path, out: Path) -> Iterator[None]:
+    """No other process packs to `out` meanwhile, where the system has locks. Raises UsageError where it is taken."""
+    _refuse_taken(out)
+    try:
+        lock = part.open("ab")
+    except OSError as error:
+        raise UsageError(f"{part}: {error.strerror}; name a file in a folder that can be written to") from None
+    with lock:
         try:
-            self.file = path.open("r+b" if self.length else "wb", buffering=0)
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}; name a file in a folder that can be written to") from None
+            if fcntl is None:
+                lock.close()  # Windows renames no file that is open
+            else:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{part}: another process is packing it; wait for that, or name another file") from None
+        except OSError:  # a file system without locks
+            pass
+        _refuse_taken(out)  # by one that was just done
+        yield
+
+
+def _refuse_taken(out: Path) -> None:
+    if out.exists():
+        raise UsageError(f"{out}: is there already; remove it, or name another file")
+
+
+class _Part:
+    """The file that is being written. `done`: of each picture of the source, whether it is in the file."""
+
+    def __init__(self, path: Path, schema: Any, count: int) -> None:
+        self.arrow, self.path, self.schema = pyarrow(), path, schema
+        self.done = np.zeros(count, np.bool_)
+        self.length = self._whole()
+        self.file = path.open("r+b", buffering=0)
         self.file.truncate(self.length)
         self.file.seek(self.length)
         if not self.length:
@@ -116,13 +147,13 @@ class _Part:
     def add(self, rows: list[Row]) -> None:
         """Append a record batch, and wait until it is on the disk."""
         arrow = self.arrow
-        splits, labels, paths, contents = zip(*rows, strict=True)
+        numbers, splits, labels, paths, contents = zip(*rows, strict=True)
         files = [arrow.array(contents, arrow.binary()), arrow.array(paths, arrow.string())]
         image = arrow.StructArray.from_arrays(files, ["bytes", "path"])
         checks = arrow.array(map(zlib.crc32, contents), arrow.uint32())
-        columns = [image, arrow.array(labels, arrow.int64()), arrow.array(splits, arrow.string()), checks]
+        places = arrow.array(numbers, arrow.int64())
+        columns = [image, arrow.array(labels, arrow.int64()), arrow.array(splits, arrow.string()), checks, places]
         self._append(arrow.record_batch(columns, schema=self.schema).serialize())
-        self.counts.update(splits)
 
     def _append(self, message: Any) -> None:
         left = memoryview(message).cast("B")
@@ -148,10 +179,8 @@ class _Part:
                     length = file.tell()
                     batch = self.arrow.ipc.read_record_batch(reader.read_next_message(), self.schema)
                     batch.validate()
-                    splits, paths = batch.column("split").to_pylist(), batch.column("image").field("path")
-                    self.counts.update(splits)
-                    self.last = (splits[-1], paths[len(splits) - 1].as_py())
-        except (StopIteration, OSError, self.arrow.ArrowException):  # the end, or half a message
+                    self.done[batch.column("row").to_numpy()] = True
+        except (StopIteration, OSError, IndexError, self.arrow.ArrowException):  # the end, or half a message
             return length
 
 
@@ -159,33 +188,42 @@ def _schema(arrow: Any, source: Source, short_side: int, quality: int | None) ->
     features = {
         "image": {"_type": "Image"}, "label": {"names": list(source.classes), "_type": "ClassLabel"},
         "split": {"dtype": "string", "_type": "Value"}, "crc32": {"dtype": "uint32", "_type": "Value"},
+        "row": {"dtype": "int64", "_type": "Value"},
     }  # fmt: skip
     about = {
         "format": FORMAT, "name": source.name, "channels": source.channels, "short_side": short_side,
         "quality": quality, "packed": source.fingerprint,
     }  # fmt: skip
     image = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
-    columns = [("image", image), ("label", arrow.int64()), ("split", arrow.string()), ("crc32", arrow.uint32())]
+    columns = [
+        ("image", image), ("label", arrow.int64()), ("split", arrow.string()), ("crc32", arrow.uint32()),
+        ("row", arrow.int64()),
+    ]  # fmt: skip
     metadata = {ABOUT: json.dumps(about), FEATURES: json.dumps({"info": {"features": features}})}
     return arrow.schema(columns, metadata=metadata)
 
 
-def _write(file: _Part, source: Source, short_side: int, quality: int | None, bad: str, progress: bool) -> int:
-    """Append what is not in the file yet; the number of pictures that were left out of that."""
+def _write(
+    file: _Part, source: Source, short_side: int, quality: int | None, bad: str, progress: bool
+) -> Counter[str]:  # fmt: skip
+    """Append what is not in the file yet; how many pictures of each split were left out.
+
+    A picture that an earlier call left out is looked at again, so all of those are named and counted.
+    """
     order = [(name, index) for name, split in source.splits.items() for index in range(len(split))]
-    if file.last is not None:
-        order = order[_after(order, source, file.last) :]
+    missing = np.flatnonzero(~file.done).tolist()
     rows: list[Row] = []
     failures: list[str] = []
+    skipped = Counter[str]()
     held = 0
     hidden = None if progress else True  # None: no bar unless standard error is a terminal
-    done = sum(map(len, source.splits.values())) - len(order)
-    with tqdm(total=done + len(order), initial=done, desc="Packing", leave=False, disable=hidden) as bar:
-        made = _in_order(lambda key: _row(source, key[0], key[1], short_side, quality), order)
-        for row in made:
+    with tqdm(total=len(order), initial=len(order) - len(missing), desc="Packing", leave=False, disable=hidden) as bar:
+        made = _in_order(lambda place: _row(source, place, order[place], short_side, quality), missing)
+        for place, row in zip(missing, made, strict=True):
             bar.update()
             if isinstance(row, DataError):
                 failures.append(str(row))
+                skipped[order[place][0]] += 1
             elif bad == "skip" or not failures:  # in error, the rest is only looked at
                 rows.append(row)
                 held += len(row.content)
@@ -196,15 +234,7 @@ def _write(file: _Part, source: Source, short_side: int, quality: int | None, ba
             file.add(rows)
     if failures:
         refuse(failures, len(order), bad)
-    return len(failures)
-
-
-def _after(order: list[tuple[str, int]], source: Source, last: tuple[str, str]) -> int:
-    """The place behind the picture that was packed last."""
-    for place, (split, index) in enumerate(order):
-        if split == last[0] and _path(source.splits[split].pictures, index) == last[1]:
-            return place + 1
-    return 0
+    return skipped
 
 
 def _path(pictures: Any, index: int) -> str:
@@ -213,13 +243,14 @@ def _path(pictures: Any, index: int) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _row(source: Source, name: str, index: int, short_side: int, quality: int | None) -> Row | DataError:
+def _row(source: Source, place: int, key: tuple[str, int], short_side: int, quality: int | None) -> Row | DataError:
+    name, index = key
     split = source.splits[name]
     try:
         content = _content(split.pictures, index, short_side, quality)
     except DataError as error:
         return error
-    return Row(name, int(split.labels[index]), _path(split.pictures, index), content)
+    return Row(place, name, int(split.labels[index]), _path(split.pictures, index), content)
 
 
 def _content(pictures: Pictures, index: int, short_side: int, quality: int | None) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+import struct
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,8 @@ MESSAGE = b"\xff\xff\xff\xff"  # begins every message of a stream
 END = MESSAGE + bytes(4)
 ABOUT, FEATURES = b"convnets", b"huggingface"  # the schema's metadata: on the pack, and on its columns
 FORMAT = 1
+DICTIONARY, BATCH = 2, 3  # Message.fbs: kinds of message
+EARLY_COMPRESSION = b"ARROW:experimental_compression"  # where Arrow 0.17 said so, which is still heeded
 
 
 def pyarrow() -> Any:
@@ -117,6 +120,11 @@ def _read(arrow: Any, file: Any) -> tuple[tuple[str, ...], dict[str, Any], Rows]
     image, label = (_column(features, kind) for kind in ("Image", "ClassLabel"))
     if about.get("format", FORMAT) > FORMAT:
         raise DataError(f"has format {about['format']}, this version reads up to {FORMAT}; upgrade convnets")
+    file.seek(0)
+    if any(map(_is_compressed, arrow.ipc.MessageReader.open_stream(file))):
+        raise DataError("its columns are compressed; write them plain")
+    file.seek(0)
+    reader = arrow.ipc.open_stream(file)
     batches = [_rows(batch, image, label, whole.address) for batch in reader]
     if not batches:
         raise DataError("holds no pictures")
@@ -131,6 +139,32 @@ def _read(arrow: Any, file: Any) -> tuple[tuple[str, ...], dict[str, Any], Rows]
         np.concatenate(splits),
     )
     return tuple(features[label]["names"]), about, _checked(rows, size, len(features[label]["names"]))
+
+
+def _is_compressed(message: Any) -> bool:
+    """Whether Arrow would unpack the message's buffers, to any size. Read off its flatbuffer; pyarrow does not tell."""
+    data = memoryview(message.metadata)
+
+    def number(form: str, place: int) -> int:
+        value: int = struct.unpack_from(f"<{form}", data, place)[0]
+        return value
+
+    def field(table: int, slot: int) -> int:
+        """Where the field of the table is stored; 0 where it is left out."""
+        about = table - number("i", table)
+        offset = number("H", about + 4 + 2 * slot) if 4 + 2 * slot < number("H", about) else 0
+        return table + offset if offset else 0
+
+    def child(table: int, slot: int) -> int:
+        place = field(table, slot)
+        return place + number("I", place)
+
+    root = number("I", 0)
+    kind = field(root, 1)  # the second of Message; its third, the header, is a table of this kind
+    if not kind or data[kind] not in (DICTIONARY, BATCH):
+        return False
+    batch = child(root, 2) if data[kind] == BATCH else child(child(root, 2), 1)
+    return bool(field(batch, 3)) or EARLY_COMPRESSION in bytes(data)
 
 
 def _column(features: dict[str, Any], kind: str) -> str:
@@ -159,9 +193,9 @@ def _rows(batch: Any, image: str, label: str, base: int) -> Rows:
 
 
 def _checked(rows: Rows, size: int, classes: int) -> Rows:
-    """The rows. Raises DataError where they are not all of this file (packed buffers are not) and these classes."""
+    """The rows. Raises DataError where they are not all of this file and these classes."""
     if rows.places.min() < 0 or rows.places.max() > size:
-        raise DataError("its columns are compressed; write them plain")
+        raise DataError("has pictures that do not lie in the file as they are")
     wrong = np.flatnonzero((rows.labels < 0) | (rows.labels >= classes))
     if len(wrong):
         raise DataError(f"row {wrong[0]} has label {rows.labels[wrong[0]]}, and there are {classes} classes")
