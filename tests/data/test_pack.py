@@ -534,5 +534,5 @@ def test_workers_share_the_pack_and_do_not_grow(tmp_path: Path, monkeypatch: pyt
         assert loader._workers is not None
         workers: Any = loader._workers._iterator._workers  # type: ignore[union-attr]
         used.append(max(private_kilobytes(worker.pid) for worker in workers))
-    assert used[-1] - used[1] < 2048
+    assert used[-1] - used[1] < 8192  # KiB; a third of what they read
     assert os.path.getsize(tmp_path / "p.arrow") > 23_000_000  # noqa: PTH202
