@@ -10,7 +10,7 @@ from torch import nn
 
 from convnets import cli, papers
 from convnets.train import bench as module
-from convnets.train.bench import Contestant, bench, measure, peak_mebibytes, peer_builder
+from convnets.train.bench import Bench, Contestant, Measured, bench, measure, peak_mebibytes, peer_builder
 from convnets.train.machine import Machine
 
 from ..parity.peers import library
@@ -72,7 +72,8 @@ def test_training_and_prediction_are_measured(monkeypatch: pytest.MonkeyPatch) -
     train = result.measured[1]
     work = train.share * result.gflops / (2e-9 * train.images_per_second)
     assert work == pytest.approx(3 * papers.find("resnet20").multiply_adds / 16, rel=1e-3)  # a quarter of the side
-    assert train.memory > 1
+    assert train.memory is not None and train.memory > 1
+    assert result.measured[0].memory is None  # another engine's is not torch's to tell
 
 
 def test_the_command_prints_a_table_or_json(
@@ -89,6 +90,19 @@ def test_the_command_prints_a_table_or_json(
     assert cli.run(["bench", "resnet20", "--peer", "none", "--peer", "timm"]) == 2
     assert cli.run(["bench", "vgg16", "--img-size", "8", *options[2:]]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+@pytest.mark.parametrize(("memory", "cell"), [(None, ""), (0.0, "0"), (1234.5, "1,234")])
+def test_memory_that_is_not_known_is_left_empty(
+    memory: float | None, cell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = Measured("predict", "convnets", "onnxruntime", 1, 10.0, 0.5, memory)
+    monkeypatch.setattr(module, "bench", lambda *_, **__: Bench("resnet20", 32, "a machine", 100.0, [one]))
+    assert cli.run(["bench", "resnet20", "--device", "cpu"]) == 0
+    header, _, row = capsys.readouterr().out.splitlines()[-3:]
+    assert row[header.index("product") + len("product") : header.index("ours")].strip() == cell
+    assert cli.run(["bench", "resnet20", "--device", "cpu", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["measured"][0]["memory"] == memory
 
 
 @pytest.mark.parametrize(

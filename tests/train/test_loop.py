@@ -85,6 +85,21 @@ def test_auxiliary_classifiers_survive_a_stop() -> None:
         assert torch.equal(tensor, second.tensors()[name]), name
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("is_last", [True, False])
+def test_maps_are_laid_out_as_the_recipe_says(is_last: bool, channels: int) -> None:
+    """Also where pictures come as channels_last, as all do."""
+    plain = Preprocess(size=32, resize=None, mean=(0.5,) * channels, std=(0.25,) * channels, channels=channels)
+    state, seen = training(create_model("resnet20", in_channels=channels), channels_last=is_last, preprocess=plain), []
+    look = lambda _, __, maps: seen.append(maps.is_contiguous(memory_format=torch.channels_last))  # noqa: E731
+    state.network.get_submodule("stage1.0").register_forward_hook(look)
+    begin_epoch(state)
+    one = batch()
+    images = one.images[:, :channels].permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    step(state, one._replace(images=images))
+    assert seen == [is_last]
+
+
 def test_a_network_without_auxiliary_classifiers_refuses_them() -> None:
     with pytest.raises(Exception, match="has no auxiliary classifiers"):
         training(create_model("resnet20"), auxiliary=0.3)

@@ -20,11 +20,11 @@ import pytest
 import torch
 from PIL import Image
 
-from convnets import spec
+from convnets import cli, spec
 from convnets.errors import Interrupted, UsageError
 from convnets.models import create_model
 from convnets.runs import checkpoint
-from convnets.runs.folder import LAST, RunFolder
+from convnets.runs.folder import LAST, RUN, RunFolder
 from convnets.train import keeper, run
 from convnets.train.machine import Machine
 from convnets.train.plan import Request
@@ -268,6 +268,54 @@ def test_r09_an_allowed_change_passes_and_stays(finished: Finished, tmp_path: Pa
     resume(str(out), Request(), Machine(CPU))
     _, again = checkpoint.load(out / LAST)
     assert again["progress"]["epoch"] == 4 and again["recipe"] == state["recipe"]
+
+
+def test_r09_compilation_is_kept_unless_its_change_is_allowed(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not said: as the run has it; --no-compile against a compiled run, as --compile against another: refused."""
+    finished["resnet"]
+    out, compiled = tmp_path / "run", list[object]()
+    shutil.copytree(finished.root / "resnet", out)
+
+    def compile_(model: object, **_: object) -> object:
+        compiled.append(model)
+        return model
+
+    monkeypatch.setattr(torch, "compile", compile_)
+
+    def stored(*options: str) -> bool:
+        compiled.clear()
+        assert cli.run(["train", "--resume", str(out), *options, "--device", "cpu"]) == 0
+        kept = json.loads((out / RUN).read_text())["compile"]
+        assert bool(compiled) is kept
+        return bool(kept)
+
+    for wanted, option in ((True, "--compile"), (False, "--no-compile")):
+        before = (out / RUN).read_bytes()
+        capsys.readouterr()
+        assert cli.run(["train", "--resume", str(out), option, "--device", "cpu"]) == 2
+        said = capsys.readouterr().err
+        assert f"would change compile {not wanted} -> {wanted}; " in said and "--allow-change compile" in said
+        assert (out / RUN).read_bytes() == before
+        assert stored() is not wanted
+        assert stored(option, "--allow-change", "compile") is wanted
+        assert stored() is wanted and stored(option) is wanted  # the run has it so now
+    assert json.loads((out / RUN).read_text())["changed"] == ["compile", "compile"]
+
+
+def test_a_compiled_run_has_its_activations_computed_again_only_without_compilation(
+    finished: Finished, tmp_path: Path
+) -> None:
+    finished["resnet"]
+    out = tmp_path / "run"
+    shutil.copytree(finished.root / "resnet", out)
+    run_ = json.loads((out / RUN).read_text())
+    (out / RUN).write_text(json.dumps({**run_, "compile": True}))
+    with pytest.raises(UsageError, match="is compiled; "):
+        resume(str(out), Request(), Machine(CPU, compile=None, checkpoint_activations=True))
+    resume(str(out), Request(), Machine(CPU, compile=False, checkpoint_activations=True), ("compile",))
+    assert json.loads((out / RUN).read_text())["compile"] is False
 
 
 def test_a_refused_resume_leaves_the_run_as_it_was(

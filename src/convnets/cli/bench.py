@@ -29,7 +29,8 @@ def command(
 ) -> None:  # fmt: skip
     """Images a second of NAME in training and in prediction, memory, and share of what the machine can do.
 
-    Beside it torchvision's and timm's network of that name in plain PyTorch. All are measured in turns.
+    Beside it torchvision's and timm's network of that name in plain PyTorch. All are measured in turns. Memory is that
+    of torch's tensors; what other engines take is not known, and left empty.
     """
     if "none" in peers and len(peers) > 1:
         raise UsageError("--peer none leaves the others out; give it alone")
@@ -53,7 +54,8 @@ def command(
     own = {(one.task, one.pictures): one.images_per_second for one in result.measured if one.who == "convnets"}
     rows = [
         (one.task, one.pictures, one.who, one.engine, f"{one.images_per_second:.1f}", f"{100 * one.share:.0f} %",
-         f"{one.memory:,.0f}", f"{own[one.task, one.pictures] / one.images_per_second:.2f}")
+         "" if one.memory is None else f"{one.memory:,.0f}",
+         f"{own[one.task, one.pictures] / one.images_per_second:.2f}")
         for one in result.measured
     ]  # fmt: skip
     click.echo(f"{result.network} at {result.size}x{result.size}, {result.machine}, {torch.get_num_threads()} threads; "

@@ -33,6 +33,7 @@ MATRIX = 2048  # rows and columns of the product that shows what the machine can
 ROUNDS, TURN = 5, 0.3  # turns, and seconds of each at least
 BACKWARD = 3  # a training step is about three times the work of a prediction
 PEERS = "torchvision", "timm"
+OF_TORCH = "torch", "compile"  # engines whose memory torch knows of
 LARGE = 128  # pixels: from here on 16 pictures are a batch to train on, below 128
 Step = Callable[[], object]
 
@@ -51,7 +52,10 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Measured:
-    """Images a second, GFLOP/s as a share of a matrix product's, and MiB of torch's tensors at the peak of one step."""
+    """Images a second, GFLOP/s as a share of a matrix product's, and MiB of torch's tensors at the peak of one step.
+
+    `memory` is None where torch cannot tell: with another engine, which keeps its tensors for itself.
+    """
 
     task: str
     who: str
@@ -59,7 +63,7 @@ class Measured:
     pictures: int
     images_per_second: float
     share: float
-    memory: float
+    memory: float | None
 
 
 @dataclass(frozen=True)
@@ -195,10 +199,11 @@ def measure(contestants: list[Contestant], device: torch.device) -> tuple[float,
     """GFLOP/s of a product of matrices, and each contestant's figures: medians of rounds in which all take turns."""
     one, two = (torch.rand(MATRIX, MATRIX, device=device) for _ in range(2))
     limit = Contestant("limit", "", 1, MATRIX**3, lambda: torch.mm(one, two))
-    everyone, memory, repeats = [limit, *contestants], {}, {}
+    everyone, repeats = [limit, *contestants], {}
+    memory: dict[int, float | None] = {}
     for each in everyone:
         each.step()  # prepares, compiles, measures
-        memory[id(each)] = peak_mebibytes(each.step, device)
+        memory[id(each)] = peak_mebibytes(each.step, device) if each.engine in OF_TORCH else None
         repeats[id(each)] = max(1, round(TURN / max(1e-6, seconds(each.step, 1, device))))
     taken: dict[int, list[float]] = {id(each): [] for each in everyone}
     for _ in range(ROUNDS):
@@ -224,15 +229,15 @@ def seconds(step: Step, times: int, device: torch.device) -> float:
     return (time.perf_counter() - began) / times
 
 
-def peak_mebibytes(step: Step, device: torch.device) -> float:
-    """The most that tensors take during a step, over what was there before; 0 where nobody can tell."""
+def peak_mebibytes(step: Step, device: torch.device) -> float | None:
+    """The most that torch's tensors take during a step, over what was there before; None where nobody can tell."""
     if device.type == "cuda":
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
         step()
         return (torch.cuda.max_memory_allocated(device) - before) / 2**20
     if device.type != "cpu":
-        return 0.0
+        return None
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # before its first use: it has messages of its own
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as seen:
         step()

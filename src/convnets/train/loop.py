@@ -93,7 +93,7 @@ def take_step(training: Training, forward: Forward, finish: Finish, group: list[
     for batch in group:
         mixed = finish(batch, training.epoch, training.device)
         with training.autocast():
-            answer = forward(mixed.images)
+            answer = forward(training.laid_out(mixed.images))
             logits, auxiliary = answer if isinstance(answer, tuple) else (answer, ())
             loss = mixed_loss(logits, mixed, recipe.label_smoothing)
             total = loss + recipe.auxiliary * sum(mixed_loss(one, mixed, recipe.label_smoothing) for one in auxiliary)

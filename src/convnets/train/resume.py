@@ -24,7 +24,8 @@ FIXED = ("model", "classes", "recipe", "preprocess", *spec.DIVISION, "name", "so
 def resume(path: str, request: Request, machine: Machine, allowed: Collection[str] = ()) -> RunFolder:
     """Continue the run at `path` (a folder, or a checkpoint in one) exactly where it was saved.
 
-    Raises UsageError listing every key that the request changes and that `allowed` does not name.
+    `machine.compile` None keeps what the run has. Raises UsageError listing every key that the request or the machine
+    changes and that `allowed` does not name.
     """
     if machine.tensorboard:
         board_writer()
@@ -36,10 +37,11 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
     where, allow_empty = request.data or stored["spec"], stored["allow_empty"] or request.allow_empty
     source = open_source(where, **spec.division(vars(old)), allow_empty=allow_empty)
     recipe, changes = _changes(request, run, old, source)
-    if machine.checkpoint_activations and run["compile"]:
+    compiled = run["compile"] if machine.compile is None else machine.compile
+    if machine.checkpoint_activations and compiled:
         raise UsageError(f"{folder.path}: is compiled; {EXCLUSIVE}")
-    if machine.compile and not run["compile"]:
-        changes["compile"] = (False, True)
+    if compiled != run["compile"]:
+        changes["compile"] = (run["compile"], compiled)
     _refuse(folder, changes, allowed)
     bad_images = "skip" if "skip" in (stored["bad_images"], request.bad_images) else "error"
     source = check(source, bad=bad_images)
@@ -49,8 +51,7 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
         print(f"changed by request: {key} {before} -> {after}")
     stored |= {"spec": absolute(where), "name": source.name, "fingerprint": source.fingerprint}
     stored |= {"bad_images": bad_images, "allow_empty": allow_empty}
-    run |= {"recipe": spec.to_dict(recipe), "changed": [*run["changed"], *changes]}
-    run["compile"] = run["compile"] or machine.compile
+    run |= {"recipe": spec.to_dict(recipe), "compile": compiled, "changed": [*run["changed"], *changes]}
     went_back = Path(path).is_file()
     # what was saved after a checkpoint that was named is not to be gone on with any more
     run["branch"] = max(run["branch"], saved[2]["branch"] if saved else 0) + went_back

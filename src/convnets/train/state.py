@@ -49,6 +49,13 @@ class Training:
             return nullcontext()
         return torch.autocast(self.device.type, self.dtype)
 
+    def laid_out(self, images: Tensor) -> Tensor:
+        """Pictures as the recipe lays out memory: a convolution is channels_last as soon as its pictures are.
+
+        They come as channels_last. Those of one channel are in both layouts at once, so that only a copy will do.
+        """
+        return images if self.recipe.channels_last else images.clone(memory_format=torch.contiguous_format)
+
     def count(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Add a batch to the epoch's totals: summed loss, wrong answers, pictures."""
         wrong = (logits.detach().argmax(1) != labels).sum()
