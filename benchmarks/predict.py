@@ -5,7 +5,7 @@
 The peer's network is torchvision's (SE-ResNet-50: timm's) with random weights, which do not matter for time, in eager
 mode as it comes, in channels_last, compiled with frozen weights, and converted for each engine that is installed; it is
 handed float tensors that are ready. Ours is our network of the same name with `engine="auto"`; it is handed uint8
-crops and normalises them. Every round times each of them once for about a second, in turn; medians over the rounds.
+crops and normalises them. Every round times each of them once for about half a second, in turn; medians over the rounds.
 The matrix product of 2048 x 2048 is timed in the same rounds. The choice of `auto` is made before, and printed.
 """
 
@@ -46,7 +46,7 @@ PEERS = {  # ours: the peer's library, its name there, the side of its pictures
     "se_resnet50": ("timm", "legacy_seresnet50", 224),
 }
 Run = Callable[[], object]
-SECONDS = 1.0
+SECONDS = 0.5
 
 
 def peer(library: str, name: str) -> torch.nn.Module:
@@ -191,9 +191,9 @@ def ours(name: str, side: int, batch: int, only: list[str] | None) -> tuple[str,
 
 
 def seconds(run: Run) -> float:
-    """The median of the runs in about SECONDS, at least three."""
+    """The median of the runs in about SECONDS."""
     times, until = list[float](), time.perf_counter() + SECONDS
-    while len(times) < 3 or time.perf_counter() < until:
+    while not times or time.perf_counter() < until:
         began = time.perf_counter()
         run()
         times.append(time.perf_counter() - began)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import shlex
 import sys
+import time
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from .plan import DEMO_DATA, Plan, Request, make_plan
 from .state import Training
 from .tuning import prepared, tuned
 
+FEW_MINUTES = 3.0
+
 
 def start(request: Request, machine: Machine, out: str | None = None, name: str | None = None) -> RunFolder:
     """Plan a new run, train it in a new folder, and return the folder."""
@@ -46,9 +49,17 @@ def start(request: Request, machine: Machine, out: str | None = None, name: str 
 
 
 def planned(request: Request, machine: Machine) -> tuple[Plan, Machine]:
-    """The plan, with the epochs for the minutes that were asked for, and how it is carried out here."""
-    plan, machine = tuned(make_plan(request), machine)
-    return plan if request.minutes is None else within(plan, machine, request.minutes), machine
+    """The plan, with the epochs for the minutes that were asked for, and how it is carried out here.
+
+    What is measured takes some of those minutes; where they are few, the layout is not.
+    """
+    plan, began = make_plan(request), time.monotonic()
+    if request.minutes is None:
+        return tuned(plan, machine)
+    if request.minutes >= FEW_MINUTES:
+        plan, machine = tuned(plan, machine)
+    machine = dataclasses.replace(machine, compile=bool(machine.compile))
+    return within(plan, machine, request.minutes - (time.monotonic() - began) / 60), machine
 
 
 Saved = tuple[Path, dict[str, Tensor], dict[str, Any]]  # a checkpoint's path, tensors and state
