@@ -5,8 +5,8 @@
 The peer's network is torchvision's (SE-ResNet-50: timm's) with random weights, which do not matter for time, in eager
 mode as it comes, in channels_last, compiled with frozen weights, and converted for each engine that is installed; it is
 handed float tensors that are ready. Ours is our network of the same name with `engine="auto"`; it is handed uint8
-crops and normalises them. Every round times each of them once for about half a second, in turn; medians over the rounds.
-The matrix product of 2048 x 2048 is timed in the same rounds. The choice of `auto` is made before, and printed.
+crops and normalises them. Every round times each of them for about half a second, in turn; medians over the rounds. The
+matrix product of 2048 x 2048 is timed in the same rounds. The choice of `auto` is made before, and printed.
 """
 
 from __future__ import annotations
