@@ -40,10 +40,14 @@ def open_compile(deployed: Deployed, device: torch.device, pictures: np.ndarray)
     return filled(run, len(pictures))
 
 
-def answers(deployed: Deployed, pictures: np.ndarray) -> np.ndarray:
-    """Logits on the CPU, as the others' are compared with."""
+def answers(deployed: Deployed, pictures: np.ndarray, exact: bool) -> np.ndarray:
+    """Logits on the CPU, as the others' are compared with; `exact` is in double precision."""
+    given = torch.from_numpy(pictures)
+    if exact:
+        deployed = copy.deepcopy(deployed).double()
+        given = given.double() if given.is_floating_point() else given
     with torch.inference_mode():
-        logits: np.ndarray = deployed(torch.from_numpy(pictures)).numpy()
+        logits: np.ndarray = deployed(given).numpy()
         return logits
 
 
