@@ -245,7 +245,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             axis.bar(places, heights, 1 / (len(kinds) + 2), label=kind, color="black" if kind == "ours" else None)
         axis.set_xticks([place + 0.4 for place in range(len(mine))], [row["network"] for row in mine])
         axis.set_title(f"batch {batch}: images per second, the peer's network in eager mode = 1")
-        axis.legend(fontsize=7, ncols=len(kinds))
+        axis.set_ylim(top=1.2 * axis.get_ylim()[1])
+        axis.legend(fontsize=7, ncols=len(kinds), loc="upper center")
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 

@@ -24,7 +24,8 @@ def test_a_runs_weights_bring_what_they_mean(trained: Path) -> None:
     network = create_model(weights=trained)
     picture = np.random.default_rng(0).integers(0, 256, (8, 8, 1)).astype(np.uint8)
     assert network.name == "resnet20" and network.training and network.trained.classes == tuple(map(str, range(10)))
-    assert np.array_equal(Predictor(network, device="cpu")(picture).all, Predictor(trained, device="cpu")(picture).all)
+    one, other = Predictor(network, device="cpu")(picture), Predictor(trained, device="cpu")(picture)
+    assert np.allclose(one.all, other.all, atol=1e-6)  # the run's has its batch normalisation folded
 
 
 def test_other_classes_get_a_fresh_head(trained: Path) -> None:

@@ -104,7 +104,7 @@ def open_ncnn(path: Path, threads: int, prepared: Callable[[np.ndarray], np.ndar
     import ncnn
 
     network = ncnn.Net()
-    network.opt.num_threads, network.opt.openmp_blocktime = threads, 0
+    network.opt.num_threads = threads
     for less in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
         setattr(network.opt, f"use_{less}", False)
     table, numbers = (str(path.with_suffix(ending)) for ending in (".param", ".bin"))

@@ -19,14 +19,14 @@ FEWEST_EPOCHS = 4  # with less time than that, an epoch shows only some of the p
 MEASURED, MOST_SECONDS = 0.02, 8.0  # share of the time to measure steps for, and its limit
 
 
-def within(plan: Plan, machine: Machine, minutes: float) -> Plan:
+def within(plan: Plan, machine: Machine, minutes: float, began: float | None = None) -> Plan:
     """The plan with as many epochs as `minutes` allow on this machine, its recipe rescaled; what changed is said.
 
-    Raises UsageError where not even a few steps fit.
+    They count from `began` on (time.monotonic), else from now. Raises UsageError where not even a few steps fit.
     """
     if not 0 < minutes < math.inf:
         raise UsageError(f"--minutes {minutes:g}: must be above 0")
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     values = forecast(plan, machine, min(MOST_SECONDS, MEASURED * 60 * minutes))
     left = SHARE * 60 * minutes - (time.monotonic() - began)
     step, between, steps = (values[key] for key in ("seconds_per_step", "seconds_between", "steps_per_epoch"))

@@ -59,7 +59,7 @@ def planned(request: Request, machine: Machine) -> tuple[Plan, Machine]:
     if request.minutes >= FEW_MINUTES:
         plan, machine = tuned(plan, machine)
     machine = dataclasses.replace(machine, compile=bool(machine.compile))
-    return within(plan, machine, request.minutes - (time.monotonic() - began) / 60), machine
+    return within(plan, machine, request.minutes, began), machine
 
 
 Saved = tuple[Path, dict[str, Tensor], dict[str, Any]]  # a checkpoint's path, tensors and state
