@@ -17,6 +17,7 @@ from PIL import Image
 import convnets
 from convnets import engines, runs, spec
 from convnets.cache import cache_folder
+from convnets.data import NO_STATISTICS
 from convnets.engines import choose
 from convnets.engines.program import make_room
 from convnets.engines.runtimes import open_onnxruntime
@@ -205,6 +206,17 @@ def test_the_answers_of_other_weights_are_compared_too(
     assert np.allclose(predictor.logits(pictures(1)).shape, (1, 5)) and predictor.engines == {1: "torch"}
     assert "torch is taken instead" in capsys.readouterr().err
     assert list((own_cache / "fastest").glob("*.json")) == known
+
+
+def test_the_same_weights_are_the_same_program() -> None:
+    from convnets.evaluate.subject import describe, program_of
+
+    network = convnets.create_model("resnet20", num_classes=5)
+    about = describe(network, tuple("abcde"), PREPROCESS, NO_STATISTICS)
+    keys = {program_of(network, about, NO_STATISTICS).key for _ in range(5)}
+    assert len(keys) == 1
+    torch.nn.init.normal_(network.get_classifier().weight)
+    assert program_of(network, about, NO_STATISTICS).key not in keys
 
 
 def test_another_version_makes_its_own_files(

@@ -63,7 +63,6 @@ class Prediction:
         return f"Prediction({best}{', ...' if len(self.classes) > 3 else ''})"
 
 
-
 class Predictor:
     """Classifies pictures with a trained network, prepared exactly as the network was tested.
 

@@ -144,7 +144,6 @@ def on_disk(
     device: str | torch.device,
 ) -> OnDisk:  # fmt: skip
     """The subject of a run folder, checkpoint, file or name of weights. Raises what `runs.load` raises."""
-
     path = _file(where)
     digest = "" if path is None else _digest(path)
 
@@ -197,7 +196,7 @@ def program_of(network: Network, about: About, statistics: Statistics) -> Progra
     import torch
 
     digest = hashlib.sha256(f"{__version__}\n{about.to_json()}".encode())
-    for name, tensor in network.state_dict().items() | statistics.tensors().items():
+    for name, tensor in (*network.state_dict().items(), *statistics.tensors().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return Program(digest.hexdigest()[:32], about, statistics, lambda: network)
