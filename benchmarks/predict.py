@@ -35,6 +35,7 @@ from convnets.engines.files import quiet
 from convnets.evaluate.subject import describe, program_of
 from convnets.runs import default_preprocess
 from convnets.runs.folder import revision
+from convnets.train.bench import peer_builder
 
 PEERS = {  # ours: the peer's library, its name there, the side of its pictures
     "alexnet_owt": ("torchvision", "alexnet", 224),
@@ -51,25 +52,11 @@ SECONDS = 0.5
 
 def peer(library: str, name: str) -> torch.nn.Module:
     """The library's network with random weights."""
-    try:
-        import torchvision
-    except RuntimeError:  # its binary does not fit this torch; what is used here needs no more than these names
-        declared = torch.library.Library("torchvision", "DEF")
-        KEPT.append(declared)
-        for operator in ("nms", "qnms"):
-            declared.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        import torchvision
+    build = peer_builder(library, name)
+    if build is None:
+        raise SystemExit(f"{library} is not installed, or has no {name}")
     torch.manual_seed(0)
-    if library == "timm":
-        import timm
-
-        return timm.create_model(name).eval()
-    plain = {"aux_logits": False, "init_weights": False, "transform_input": False}
-    network: torch.nn.Module = getattr(torchvision.models, name)(**(plain if "cept" in name or "goog" in name else {}))
-    return network.eval()
-
-
-KEPT: list[Any] = []
+    return build().eval()
 
 
 def peer_runs(network: torch.nn.Module, side: int, batch: int, folder: Path) -> dict[str, Run]:

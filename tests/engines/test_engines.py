@@ -21,6 +21,7 @@ from convnets.data import NO_STATISTICS
 from convnets.engines import choose
 from convnets.engines.program import make_room
 from convnets.engines.runtimes import open_onnxruntime
+from convnets.engines.torch_engines import has_compiler
 from convnets.errors import CheckpointError, DivergedError, ResourceError, UsageError
 from convnets.evaluate import Predictor
 from convnets.runs.folder import BEST, RunFolder
@@ -98,7 +99,7 @@ def test_a_network_that_an_engine_cannot_run(tmp_path: Path, own_cache: Path) ->
 
 @pytest.mark.slow
 def test_compile_gives_the_same_answers(run_folder: Path) -> None:
-    if not choose._has_compiler():
+    if not has_compiler(torch.device("cpu")):
         pytest.skip("needs a C++ compiler")
     given = pictures()
     expected = Predictor(runs.load(run_folder)).logits(given)

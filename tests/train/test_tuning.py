@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from convnets import cache, spec
+from convnets.engines.torch_engines import has_compiler
 from convnets.errors import UsageError
 from convnets.models import create_model
 from convnets.runs import checkpoint
@@ -137,7 +138,7 @@ def test_relus_in_place_change_no_bit(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, when it compiles
 def test_a_compiled_run_has_the_same_losses_and_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    if not tuning.has_compiler(CPU):
+    if not has_compiler(CPU):
         pytest.skip("needs a C++ compiler")
     given = ("epoch_size=512", "batch_size=32", "model.depth=10", "model.dropout=0.2")
     request = Request("densenet_40_12", "digits", epochs=2, assignments=given)

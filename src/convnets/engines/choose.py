@@ -54,8 +54,12 @@ def available(device: str = "cpu") -> list[str]:
     if device != "cpu":
         return ["torch", "compile"]
     found = [name for name in ENDINGS if is_installed(name)]
-    if "onnxruntime" not in found and "openvino" not in found and _has_compiler():
-        found.append("compile")
+    if "onnxruntime" not in found and "openvino" not in found:
+        import torch
+
+        from .torch_engines import has_compiler
+
+        found += ["compile"] if has_compiler(torch.device("cpu")) else []
     return ["torch", *found]
 
 
@@ -224,9 +228,3 @@ def _version(module: str) -> str:
         return metadata.version(module)
     except metadata.PackageNotFoundError:
         return ""
-
-
-def _has_compiler() -> bool:
-    import shutil
-
-    return any(shutil.which(name) for name in ("g++", "c++", "clang++"))

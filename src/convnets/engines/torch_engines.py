@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import time
 from collections.abc import Callable
 
@@ -38,6 +39,20 @@ def open_compile(deployed: Deployed, device: torch.device, pictures: np.ndarray)
         run = _engine(torch.compile(deployed, dynamic=False, options=options), device, layout)  # type: ignore[arg-type]
         run(pictures)
     return filled(run, len(pictures))
+
+
+def has_compiler(device: torch.device) -> bool:
+    """Whether torch.compile finds what it needs for this device."""
+    if device.type == "cuda":
+        from torch.utils._triton import has_triton
+
+        return bool(has_triton())
+    try:
+        from torch._inductor.cpp_builder import get_cpp_compiler
+
+        return shutil.which(get_cpp_compiler()) is not None
+    except (ImportError, RuntimeError):
+        return False
 
 
 def answers(deployed: Deployed, pictures: np.ndarray, exact: bool) -> np.ndarray:

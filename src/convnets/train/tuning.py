@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from typing import Any
 
 import torch
 
 from .. import cache, models
+from ..engines.torch_engines import has_compiler
 from ..models.stochastic_depth import Stochastic
 from ..network import Network
 from ..spec import Recipe
@@ -73,20 +73,6 @@ def layout_of(name: str, overrides: dict[str, Any], recipe: Recipe, device: torc
 
 def _is_last(pace: dict[str, float]) -> bool:
     return pace["contiguous"] * LEAST_GAIN > pace["channels_last"]
-
-
-def has_compiler(device: torch.device) -> bool:
-    """Whether torch.compile finds what it needs for this device."""
-    if device.type == "cuda":
-        from torch.utils._triton import has_triton
-
-        return bool(has_triton())
-    try:
-        from torch._inductor.cpp_builder import get_cpp_compiler
-
-        return shutil.which(get_cpp_compiler()) is not None
-    except (ImportError, RuntimeError):
-        return False
 
 
 def measured_pace(name: str, overrides: dict[str, Any], recipe: Recipe, device: torch.device) -> dict[str, float]:
