@@ -90,6 +90,17 @@ def test_every_engine_gives_the_same_answers(run_folder: Path, engine: str, capf
     assert capfd.readouterr().out == ""
 
 
+def test_a_few_are_asked_for_one_by_one(run_folder: Path) -> None:
+    """An engine that fills its batch up would take as long for two pictures as for sixteen."""
+    needs("openvino")
+    given = pictures(9)
+    predictor = Predictor(run_folder, engine="openvino")
+    few = predictor.logits(given[:2])
+    assert set(predictor.engines) == {1}
+    assert np.allclose(predictor.logits(given)[:2], few, atol=1e-4)
+    assert set(predictor.engines) == {1, 16}
+
+
 def test_a_network_that_an_engine_cannot_run(tmp_path: Path, own_cache: Path) -> None:
     """Option A takes every second pixel by slicing, which ncnn has no operation for."""
     needs("ncnn")

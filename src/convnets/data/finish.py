@@ -19,6 +19,7 @@ from ..spec import Affine, Augment, Colour, Pairing, Preprocess
 from .loader import Batch, normalise
 from .policies import erase
 from .randomness import uniform
+from .resident import sent
 from .statistics import Statistics
 
 # draws of a sample; augment.py has those below 40
@@ -52,7 +53,7 @@ class Draws:
 
     def column(self, values: np.ndarray) -> Tensor:
         """float32 (B, 1, 1, 1)."""
-        return torch.from_numpy(values.astype(np.float32)).to(self.device).view(-1, 1, 1, 1)
+        return sent(torch.from_numpy(values.astype(np.float32)), self.device).view(-1, 1, 1, 1)
 
 
 class Finish:
@@ -65,8 +66,8 @@ class Finish:
         """Raises UsageError where erasing needs torchvision and it is not installed."""
         augment = self.augment
         draws = Draws(self.seed, epoch, batch.index, device)
-        images = self._look(batch.images.to(device, non_blocking=True), draws)
-        labels = batch.labels.to(device, non_blocking=True)
+        images = self._look(sent(batch.images, device), draws)
+        labels = sent(batch.labels, device)
         if augment.erase:
             images = erase(images, augment.erase, self.seed, epoch, batch.index)
         if augment.cutout:
@@ -103,7 +104,7 @@ class Finish:
     def _unit(self, images: Tensor) -> Tensor:
         """What one grey level is after normalisation, by channel."""
         std = self.preprocess.std or (1.0,) * images.shape[1]
-        return torch.tensor(std, device=images.device).mul(255).reciprocal().view(1, -1, 1, 1)
+        return sent(torch.tensor(std).mul(255).reciprocal().view(1, -1, 1, 1), images.device)
 
 
 def transform(images: Tensor, affine: Affine, draws: Draws) -> Tensor:
@@ -128,7 +129,7 @@ def recolour(images: Tensor, colour: Colour, draws: Draws) -> Tensor:
     order = orders[(draws.uniform(ORDER) * len(orders)).astype(int)]  # (B, parts)
     images = images.clone()
     for turn, number in product(range(len(parts)), range(len(parts))):
-        rows = torch.from_numpy(np.flatnonzero(order[:, turn] == number)).to(images.device)
+        rows = sent(torch.from_numpy(np.flatnonzero(order[:, turn] == number)), images.device)
         images[rows] = parts[number](images[rows], strengths[number][rows]).clamp(0, 255)
     return images
 
@@ -191,7 +192,7 @@ def grey(images: Tensor) -> Tensor:
     """(B, 1, H, W): luma of RGB, or the only channel."""
     if images.shape[1] != 3:
         return images
-    weights = torch.tensor(LUMA, device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
+    weights = sent(torch.tensor(LUMA, dtype=images.dtype).view(1, 3, 1, 1), images.device)
     return (images * weights).sum(1, keepdim=True)
 
 
@@ -199,7 +200,7 @@ def lighting(axes: np.ndarray, deviation: float, draws: Draws) -> Tensor:
     """AlexNet Sec. 4.1: a shift (B, C, 1, 1) in grey levels along the principal components of colour."""
     drawn = np.stack([draws.uniform(LIGHT + channel) for channel in range(len(axes))], 1)
     shift = 255 * (deviation * ndtri(np.maximum(drawn, 2.0**-54))) @ axes.T
-    return torch.from_numpy(shift.astype(np.float32)).to(draws.device)[:, :, None, None]
+    return sent(torch.from_numpy(shift.astype(np.float32)), draws.device)[:, :, None, None]
 
 
 def noise(images: Tensor, deviation: float, draws: Draws) -> Tensor:
@@ -207,7 +208,7 @@ def noise(images: Tensor, deviation: float, draws: Draws) -> Tensor:
     seeds = (draws.uniform(NOISE) * 2**53).astype(np.int64).tolist()
     shape = images.shape[1:]
     drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    return deviation * torch.stack(drawn).to(draws.device)
+    return deviation * sent(torch.stack(drawn), draws.device)
 
 
 def is_on(pairing: Pairing, epoch: int) -> bool:

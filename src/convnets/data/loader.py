@@ -19,7 +19,7 @@ from ..spec import Augment, Preprocess
 from .augment import augment_batch, augment_pictures, centre_crop, prepare, uncropped
 from .decode import Reduce, to_channels
 from .pictures import MemoryPictures, Pictures, Split, StoredPictures
-from .resident import Resident
+from .resident import Resident, sent
 from .sampling import Order
 from .scan import MEMORY_LIMIT
 from .statistics import NO_STATISTICS, Statistics, before_crop, stacked, standardise
@@ -212,13 +212,14 @@ def normalise(
     mean, std = preprocess.mean or (0.0,) * channels, preprocess.std or (1.0,) * channels
     if not len(mean) == len(std) == channels:
         raise UsageError(f"preprocess.mean {mean} and std {std} do not fit pictures of {channels} channels")
-    shift = torch.tensor(mean, device=images.device).mul_(255).view(-1, 1, 1)
+    shift = torch.tensor(mean).mul_(255).view(-1, 1, 1)
     if statistics.mean_image is not None:
-        image = torch.from_numpy(statistics.mean_image).to(images.device).permute(2, 0, 1)
+        image = torch.from_numpy(statistics.mean_image).permute(2, 0, 1)
         shift = image if image.shape == images.shape[1:] else image.mean((1, 2), keepdim=True)
-    scale = torch.tensor(std, device=images.device).mul_(255).reciprocal_().view(-1, 1, 1)
+    scale = torch.tensor(std).mul_(255).reciprocal_().view(-1, 1, 1)
     if images.device.type == "cpu":
         return _normalised_one_by_one(images, shift, scale)
+    shift, scale = sent(shift, images.device), sent(scale, images.device)
     return images.to(torch.float32, copy=True).sub_(shift).mul_(scale)
 
 

@@ -33,6 +33,7 @@ ENGINES: dict[str, tuple[tuple[str, ...], float]] = {
     "ncnn": (("ncnn", "pnnx"), 1e-3),
     "mnn": (("MNN",), 1e-3),
 }
+HALF = 1e-2  # the same for torch on CUDA, which computes in half precision unless a network is further off
 ROUNDS, SECONDS = 3, 0.4  # each engine is timed so often, for about so long
 COMPARED, TIMES_TORCH = 4, 4.0  # pictures, and times torch's own distance from the exact answer
 REACH = (3.0, 1.1)  # times the best one's time, of those that are timed again: first most, then what is about equal
@@ -50,9 +51,12 @@ class Measured(NamedTuple):
 
 
 def available(device: str = "cpu") -> list[str]:
-    """The engines that are installed and worth a try on this kind of device."""
+    """The engines that are installed and worth a try on this kind of device.
+
+    Compiling again in each process takes longer than most jobs on an accelerator, so there it is left to who asks.
+    """
     if device != "cpu":
-        return ["torch", "compile"]
+        return ["torch"]
     found = [name for name in ENDINGS if is_installed(name)]
     if "onnxruntime" not in found and "openvino" not in found:
         import torch
@@ -85,6 +89,8 @@ def fastest(program: Program, batch: int, device: torch.device | None = None) ->
     """
     kind = "cpu" if device is None else device.type
     names = available(kind)
+    if len(names) == 1:
+        return names[0]
     key = (_signature(program.about), batch, kind, machine(), threads(), _versions(names))
     known = recall("fastest", *key)
     if isinstance(known, dict) and known.get("engine") in names:
@@ -145,22 +151,35 @@ def open_engine(name: str, program: Program, batch: int, device: torch.device | 
     if not is_installed(name):
         raise UsageError(f"engine {name} is not installed: pip install 'convnets[{name}]', or take auto")
     if name in ("torch", "compile"):
-        import torch
-
-        from .torch_engines import open_compile, open_torch
-
-        place, pictures = torch.device("cpu") if device is None else device, program.about.example(batch)
-        engine = {"torch": open_torch, "compile": open_compile}[name](program.deployed, place, pictures)
-        if name == "compile":
-            _compare(name, engine, program, batch)
-        return engine
+        return _open_torch(name, program, batch, device)
     if device is not None:
         raise UsageError(f"engine {name} runs on the CPU; take torch or compile on {device}, or --device cpu")
     path = program.file(name)
     engine = _open_file(name, path, program.about, batch)
     if not is_sealed(path, name):
-        _compare(name, engine, program, batch)
+        _compare(name, engine, program, batch, ENGINES[name][1])
         seal(path, name)
+    return engine
+
+
+def _open_torch(name: str, program: Program, batch: int, device: torch.device | None) -> Engine:
+    """On CUDA in half precision, in single where that is too far off."""
+    import torch
+
+    from .torch_engines import open_compile, open_torch
+
+    place, pictures = torch.device("cpu") if device is None else device, program.about.example(batch)
+    opened = {"torch": open_torch, "compile": open_compile}[name]
+    if place.type == "cuda":
+        try:
+            engine = opened(program.deployed, place, pictures, True)
+            _compare(name, engine, program, batch, HALF)
+            return engine
+        except UsageError:
+            return opened(program.deployed, place, pictures, False)
+    engine = opened(program.deployed, place, pictures, False)
+    if name == "compile":
+        _compare(name, engine, program, batch, ENGINES[name][1])
     return engine
 
 
@@ -172,7 +191,7 @@ def _open_file(name: str, path: Path, about: About, batch: int) -> Engine:
     return {"onnxruntime": open_onnxruntime, "mnn": open_mnn}[name](path, threads())
 
 
-def _compare(name: str, engine: Engine, program: Program, batch: int) -> None:
+def _compare(name: str, engine: Engine, program: Program, batch: int, allowed: float) -> None:
     """Raise UsageError where an engine answers otherwise than the network, DivergedError where that gives no numbers.
 
     What it should answer is what torch does in double precision. A network may make single precision's rounding large;
@@ -184,7 +203,7 @@ def _compare(name: str, engine: Engine, program: Program, batch: int) -> None:
     exact, rounded = (answers(program.deployed, pictures, exact) for exact in (True, False))
     if not np.isfinite(rounded).all():
         raise DivergedError(DIVERGED)
-    allowed = max(ENGINES[name][1], TIMES_TORCH * difference(rounded, exact))
+    allowed = max(allowed, TIMES_TORCH * difference(rounded, exact))
     found = np.concatenate([engine(pictures[at : at + batch]) for at in range(0, COMPARED, batch)])
     if (off := difference(found, exact)) > allowed:
         raise UsageError(f"engine {name}: its answers are off by {off:.1e} of the largest logit")

@@ -187,11 +187,11 @@ def whole_side(preprocess: Preprocess, statistics: Statistics) -> tuple[int, int
 
 
 def folded(network: nn.Module) -> nn.Sequential:
-    """A copy in evaluation mode as a flat sequence, batch normalisations inside the layers right before them.
+    """A copy in evaluation mode, on the CPU, as a flat sequence, batch normalisations inside the layers before them.
 
     Other modules than sequences keep their form, and their children are folded alike.
     """
-    return nn.Sequential(*_fold(copy.deepcopy(network).eval()))
+    return nn.Sequential(*_fold(copy.deepcopy(network).cpu().eval()))
 
 
 def _fold(module: nn.Module) -> list[nn.Module]:

@@ -105,6 +105,9 @@ class Predictor:
             raise UsageError(f"{len(self.classes)} class names for a network of {len(about.classes)} classes")
         on_a_cpu = not may_have_accelerator() or self.device.type == "cpu"
         self.batch_size = batch_size or (ON_A_CPU if on_a_cpu else ON_AN_ACCELERATOR)
+        # so few are asked for one by one: a CPU takes about as long for each of many, and engines fill a batch up
+        one_by_one = on_a_cpu and isinstance(self.subject, OnDisk) and self.engine != "torch"
+        self._few = max(1, self.batch_size // 2) if one_by_one else 1
         self._engines: dict[int, Engine] = {}
         self.engines: dict[int, str] = {}  # the engine that answers for so many pictures at a time
 
@@ -227,8 +230,10 @@ class Predictor:
 
     def _logits(self, batch: np.ndarray) -> np.ndarray:
         size = self.batch_size
-        if len(batch) == 1 and size not in self._engines:  # it may also be the last of many
+        if size not in self._engines and len(batch) <= self._few:  # not the rest of many, for which one is open
             size = 1
+            if len(batch) > 1:
+                return np.concatenate([self._logits(batch[at : at + 1]) for at in range(len(batch))])
         if size not in self._engines:
             self.engines[size], self._engines[size] = self.subject.engine(self.engine, size)
         logits = self._engines[size](batch)

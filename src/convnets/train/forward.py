@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -22,6 +23,7 @@ def make_forward(model: Network | WithAuxiliary, compiled: bool, recompute: bool
     """The model as it is called in training: not both compiled and recomputing."""
     if compiled:
         on_cuda = next(model.parameters()).is_cuda
+        warnings.filterwarnings("ignore", "The CUDA Graph is empty")  # torch's first one is empty on purpose
         # dropout draws as it does uncompiled; on CUDA whole steps are recorded, where no tensor outlives its step
         options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": on_cuda and not accumulates}
         compiled_model: Forward = torch.compile(model, options=options)
