@@ -30,6 +30,7 @@ VERBS = {
     "neighbours": "Training pictures most like a picture.",
     "export": "A trained network for other libraries.",
     "weights": "Weights that others published.",
+    "reproduce": "The papers' claims, run again.",
     "demo": "Train, evaluate and predict on built-in data.",
 }
 

@@ -1,0 +1,101 @@
+"""Inception v3's claims. Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2016."""
+
+from __future__ import annotations
+
+from .record import Arm, Experiment, Setting
+
+SETTING = Setting(size=16, epochs=10, least_epochs=5, tests=4_000)
+TOWER = "conv 32 3, {0}, {0}, pool 2 2, conv 64 3, conv 64 3, gap"
+PAIR = "conv 32 3, {0} 32 3, conv 32 3, pool 2 2, {0} 48 3, conv 48 3, pool 2 2, {0} 64 3, conv 64 3, gap"
+BATCH = {"norm": "batch"}
+RMSPROP = ("optimizer=rmsprop", "optimizer.lr=0.01", "optimizer.epsilon=1.0", "schedule=exponential",
+           "schedule.factor=0.7", "schedule.every=1")  # fmt: skip
+
+EXPERIMENTS = (
+    Experiment(
+        id="smoothing",
+        title="Label smoothing",
+        claim="Label smoothing with epsilon = 0.1 lowers the error by about 0.2 %.",
+        where="Sec. 7, p. 7; Table 3",
+        covers=("label_smoothing",),
+        network="small inception",
+        arms={"smoothed": Arm({}, ("label_smoothing=0.1",)), "plain": Arm({})},
+        expect=("smoothed < plain",),
+        published={"smoothed": 22.8, "plain": 23.1},
+        setting=SETTING,
+    ),
+    Experiment(
+        id="rmsprop",
+        title="RMSProp, and smoothing on top",
+        claim="Each step of Table 3 lowers the error: SGD 23.4, RMSProp 23.1, label smoothing 22.8 %.",
+        where="Table 3, p. 8",
+        covers=("cumulative_tricks",),
+        network="small inception",
+        arms={"SGD": Arm({}), "RMSProp": Arm({}, RMSPROP),
+              "RMSProp, smoothed": Arm({}, (*RMSPROP, "label_smoothing=0.1"))},
+        expect=("RMSProp < SGD", "RMSProp, smoothed < RMSProp"),
+        published={"SGD": 23.4, "RMSProp": 23.1, "RMSProp, smoothed": 22.8},
+        setting=SETTING,
+        differs="The rows on 7x7 convolutions and the auxiliary classifier are experiments of their own.",
+    ),
+    Experiment(
+        id="factorised_7x7",
+        title="1x7 and 7x1 in place of 7x7",
+        claim="A 7x7 convolution can be replaced by 1x7 and 7x1 at a fraction of the cost.",
+        where="Sec. 3.2, p. 4",
+        covers=("factorised_7x7_towers", "cumulative_tricks"),
+        network="chain",
+        arms={"1x7, 7x1": Arm({"layers": TOWER.format("conv 32 1x7, conv 32 7x1"), **BATCH}),
+              "7x7": Arm({"layers": TOWER.format("conv 32 7"), **BATCH})},
+        expect=("1x7, 7x1 ~ 7x7",),
+        least=1.5,
+        setting=SETTING,
+        differs="The paper gives no number for the towers alone; here they may be about as good at 2/7 of the cost.",
+    ),
+    Experiment(
+        id="linear_factors",
+        title="A ReLU between two factors",
+        claim="Where a 5x5 is factorised into two 3x3, a ReLU between them beats a linear first: 77.2 against 76.2 %.",
+        where="Fig. 2, p. 3",
+        covers=("linear_vs_relu_factorisation",),
+        network="chain",
+        arms={"ReLU": Arm({"layers": PAIR.format("conv"), **BATCH}),
+              "linear": Arm({"layers": PAIR.format("lin"), **BATCH})},
+        expect=("ReLU < linear",),
+        published={"ReLU": 22.8, "linear": 23.8},
+        setting=SETTING,
+    ),
+    Experiment(
+        id="low_resolution",
+        title="Low-resolution input at equal cost",
+        claim="At constant cost a lower resolution costs little: 75.2, 76.4, 76.6 % for 79, 151, 299 pixels.",
+        where="Table 2, p. 8",
+        covers=("low_resolution_input",),
+        network="chain",
+        arms={"32 px": Arm({"layers": "conv 32 3/2, conv 48 3, pool 2 2, conv 64 3, conv 64 3, gap", **BATCH}),
+              "16 px": Arm({"layers": "conv 32 3, conv 48 3, pool 2 2, conv 64 3, conv 64 3, gap", **BATCH},
+                           ("preprocess.resize=16", "preprocess.size=16"))},
+        expect=("32 px < 16 px",),
+        published={"32 px": "23.4 (299 px)", "16 px": "24.8 (79 px)"},
+        setting=Setting(size=32, pictures=10_000, epochs=12, least_epochs=5, tests=4_000),
+    ),
+    Experiment(
+        id="grid_reduction",
+        title="How the grid is reduced",
+        claim="Pooling first is a bottleneck, a convolution first is dear; both in parallel are cheap and good.",
+        where="Sec. 5, Figs. 9, 10",
+        covers=("grid_reduction",),
+        network="small inception",
+        arms={name: Arm({"grid": name}) for name in ("parallel", "pool first", "conv first")},
+        expect=("parallel < pool first", "parallel ~ conv first"),
+        least=1.0,
+        setting=SETTING,
+        differs="The paper gives costs and no errors.",
+    ),
+)  # fmt: skip
+
+LEFT_OUT = {
+    "auxiliary_as_regulariser": "inception_v3 takes 75 pixels at least, hours on a processor; GoogLeNet's "
+    "auxiliary_classifiers asks the same",
+    "rmsprop_eps_1": "exact, and tested as such",
+}

@@ -1,0 +1,114 @@
+"""Network in Network's claims. Lin, Chen, Yan 2014."""
+
+from __future__ import annotations
+
+from .record import Arm, Experiment, Setting
+
+BLOCKS = (
+    "conv 48 5, conv 40 1, conv 24 1, pool 3 2, drop, conv 48 5, conv 48 1, conv 48 1, pool 3 2, drop, "
+    "conv 48 3, conv 48 1"
+)
+LINEAR = "conv 48 5, pool 3 2, drop, conv 48 5, pool 3 2, drop, conv 48 3"
+PLAIN = "conv 48 5, pool 3 2, conv 48 5, pool 3 2, conv 48 3"
+RECIPE = ("optimizer.lr=0.02",)
+UNMOVED = (*RECIPE, "augment.pad=0", "augment.flip=false")
+
+EXPERIMENTS = (
+    Experiment(
+        id="nin_gap",
+        title="Global average pooling against a fully connected layer",
+        claim="Global average pooling beats a fully connected last layer, with dropout on it or without.",
+        where="Table 5",
+        covers=("gap_vs_fc",),
+        network="chain",
+        recipe=UNMOVED,
+        arms={"gap": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.2}),
+              "fc": Arm({"layers": BLOCKS, "dropout": 0.2}),
+              "fc, dropout": Arm({"layers": f"{BLOCKS}, drop", "dropout": 0.2})},
+        expect=("gap < fc", "gap < fc, dropout"),
+        published={"gap": 10.41, "fc": 11.59, "fc, dropout": 10.88},
+    ),
+    Experiment(
+        id="nin_gap_plain",
+        title="Global average pooling in a conventional network",
+        claim="In a conventional network it regularises less than dropout, but is better than a bare connected layer.",
+        where="Sec. 4.6",
+        covers=("gap_in_plain_cnn",),
+        network="chain",
+        recipe=UNMOVED,
+        arms={"gap": Arm({"layers": f"{PLAIN}, gap"}), "fc": Arm({"layers": f"{PLAIN}, fc 128"}),
+              "fc, dropout": Arm({"layers": f"{PLAIN}, fc 128, drop"})},
+        expect=("fc, dropout < gap < fc",),
+        published={"gap": 16.46, "fc": 17.56, "fc, dropout": 15.99},
+    ),
+    Experiment(
+        id="nin_mlpconv",
+        title="Micro networks against linear convolutions",
+        claim="Two 1x1 convolutions behind each convolution beat the convolution alone.",
+        where="Sec. 3",
+        covers=("mlpconv_vs_linear_conv",),
+        network="chain",
+        recipe=RECIPE,
+        arms={"mlpconv": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.2}),
+              "linear": Arm({"layers": f"{LINEAR}, gap", "dropout": 0.2})},
+        expect=("mlpconv < linear",),
+        differs="The paper argues and gives no number.",
+    ),
+    Experiment(
+        id="nin_dropout",
+        title="Dropout between the micro networks",
+        claim="Dropout between the mlpconv layers cuts the test error by more than 20 %: 10.41 against 14.51 %.",
+        where="Sec. 4.2, Fig. 3",
+        covers=("dropout_between_mlpconv",),
+        network="chain",
+        recipe=UNMOVED,
+        arms={"dropout": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.5}),
+              "none": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.0})},
+        expect=("dropout < none",),
+        published={"dropout": 10.41, "none": 14.51},
+        setting=Setting(pictures=5_000, epochs=40, least_epochs=10),
+    ),
+    Experiment(
+        id="nin_augmentation",
+        title="Translations and mirror images",
+        claim="With translations and mirror images the error falls from 10.41 to 8.81 %.",
+        where="Table 1",
+        covers=("augmentation",),
+        network="chain",
+        recipe=RECIPE,
+        arms={"with": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.2}),
+              "without": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.2}, ("augment.pad=0", "augment.flip=false"))},
+        expect=("with < without",),
+        published={"with": 8.81, "without": 10.41},
+    ),
+    Experiment(
+        id="nin_rate_drop",
+        title="The first drop of the learning rate",
+        claim="Most of the gain comes at the first drop of the learning rate: 14.0 before, 10.7 % after it.",
+        where="the author's README",
+        covers=("lr_drops",),
+        network="chain",
+        recipe=(*RECIPE, "schedule=step", "schedule.milestones=12"),
+        arms={"network": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.2})},
+        contrasts={"after": ("network", "test_error"), "before": ("network", "curves.test_error.11")},
+        expect=("after < before",),
+        published={"before": 14.0, "after": 10.7},
+        setting=Setting(epochs=15, least_epochs=15),
+    ),
+    Experiment(
+        id="nin_class_maps",
+        title="The map of the true class fires",
+        claim="Of the last layer's maps that of the true class is activated most.",
+        where="Sec. 4.7, Fig. 4",
+        covers=("gap_map_visualisation",),
+        network="chain",
+        recipe=RECIPE,
+        arms={"network": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.2})},
+        contrasts={"others": ("network", "others"), "true class": ("network", "true_class")},
+        expect=("others < true class",),
+        metric="activation", unit="mean activation of the map, in deviations of all", least=0.1,
+        probes=("class_maps",),
+    ),
+)  # fmt: skip
+
+LEFT_OUT: dict[str, str] = {}

@@ -1,0 +1,99 @@
+"""What an experiment is: a claim of a paper as arms that override one recipe, and what the claim expects of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+RELATION = re.compile(r"\s*(<|~)\s*")
+
+
+class Expectation(NamedTuple):
+    """That the metric of `low` is below that of `high`, or with `equal` about the same."""
+
+    low: str
+    high: str
+    equal: bool
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the things compared: what it sets of the network and of the recipe, over what the experiment sets.
+
+    `network` is a name of the catalogue or of `reproduce.networks`, `values` are its axes. `start` are those of a
+    network that is trained before, and whose rows this one begins with.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    recipe: tuple[str, ...] = ()
+    network: str = ""
+    start: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """On what and for how long: the data set, pixels a side, pictures of each split (0: all), and epochs at most.
+
+    `widths` are the shares of the network's channels that may be taken, the first for which the budget lasts.
+    `least_size` is what the network needs.
+    """
+
+    data: str = "cifar10"
+    size: int = 16
+    pictures: int = 10_000
+    tests: int = 5_000
+    epochs: int = 15
+    least_epochs: int = 4
+    widths: tuple[float, ...] = (1.0,)
+    batch_size: int = 64
+    least_size: int = 1
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A claim and how it is tried.
+
+    `expect` are relations of the arms by `metric`, of which less is better: "relu < tanh", "a < b < c", "a ~ b". A
+    difference below `least` does not count, and "about the same" is within it. `measure` names what is done with each
+    arm and seed: "train", or another procedure of `reproduce.measures`; `probes` what is looked at while training.
+    `contrasts` are further arms for a claim about one and the same network: each is a value (arm, key) of another arm's
+    result (a dotted path leads into lists). `rates` are tried for each arm by itself before, where the claim says that
+    it was so. `covers` are the entries of the paper's oracle. `published` holds the paper's own numbers by arm, `unit`
+    says of what.
+    """
+
+    id: str
+    title: str
+    claim: str
+    where: str
+    covers: tuple[str, ...]
+    arms: Mapping[str, Arm]
+    expect: tuple[str, ...]
+    metric: str = "test_error"
+    unit: str = "% test error"
+    least: float = 0.5
+    network: str = ""
+    recipe: tuple[str, ...] = ()
+    setting: Setting = Setting()
+    seeds: int = 3
+    rates: tuple[float, ...] = ()
+    contrasts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    measure: str = "train"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    probes: tuple[str, ...] = ()
+    published: Mapping[str, float | str] = field(default_factory=dict)
+    figure: str = "curves"
+    differs: str = ""  # from the paper, beyond data, size and time
+
+    def expectations(self) -> list[Expectation]:
+        """The relations pair by pair."""
+        return [pair for text in self.expect for pair in pairs(text)]
+
+
+def pairs(text: str) -> list[Expectation]:
+    """The pairs of neighbours in a relation such as "a < b ~ c"."""
+    parts = RELATION.split(text.strip())
+    neighbours = zip(parts[::2], parts[1::2], parts[2::2], strict=False)
+    return [Expectation(low, high, sign == "~") for low, sign, high in neighbours]

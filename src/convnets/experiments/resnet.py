@@ -1,0 +1,109 @@
+"""ResNet's claims. He, Zhang, Ren, Sun 2016."""
+
+from __future__ import annotations
+
+from .record import Arm, Experiment, Setting
+
+DEEP = Setting(size=16, epochs=10, least_epochs=5, tests=4_000)
+DEPTHS = (20, 56)
+
+
+def depths(block: str) -> dict[str, Arm]:
+    """20 and 56 layers."""
+    return {f"{block} {depth}": Arm({"depth": depth, "block": block}) for depth in DEPTHS}
+
+
+NETS = {**{f"plain {d}": Arm({"depth": d, "block": "plain"}) for d in DEPTHS},
+        **{f"residual {d}": Arm({"depth": d}) for d in DEPTHS}}  # fmt: skip
+
+EXPERIMENTS = (
+    Experiment(
+        id="degradation",
+        title="Deeper is worse without shortcuts",
+        claim="Plain networks have a higher training and test error with 56 layers than with 20; residual ones do not.",
+        where="Fig. 1, Fig. 6, Table 6",
+        covers=("degradation_cifar",),
+        network="small resnet",
+        arms=NETS,
+        expect=("plain 20 < plain 56", "residual 56 < plain 56"),
+        metric="train_error", unit="% training error", least=1.0,
+        published={"plain 20": 1.4, "plain 56": 5.7},
+        setting=DEEP,
+    ),
+    Experiment(
+        id="residual_depth",
+        title="Deeper is better with shortcuts",
+        claim="Residual networks improve with depth: 8.75 % with 20 layers, 6.97 % with 56.",
+        where="Table 6",
+        covers=("degradation_cifar",),
+        network="small resnet",
+        arms={f"{depth} layers": Arm({"depth": depth}) for depth in (8, 20, 56)},
+        expect=("20 layers < 8 layers", "56 layers < 20 layers"),
+        published={"20 layers": 8.75, "56 layers": 6.97},
+        setting=DEEP,
+    ),
+    Experiment(
+        id="shortcut_options",
+        title="Shortcuts A, B and C",
+        claim="All three options are far better than a plain network; projections are not essential.",
+        where="Table 3, p. 6",
+        covers=("shortcut_options",),
+        network="small resnet",
+        arms={"plain": Arm({"depth": 32, "block": "plain"}), **{o: Arm({"depth": 32, "shortcut": o}) for o in "ABC"}},
+        expect=("A < plain", "B < plain", "A ~ B"),
+        least=1.5,
+        published={"plain": 28.54, "A": 25.03, "B": 24.52, "C": 24.19},
+        setting=DEEP,
+    ),
+    Experiment(
+        id="responses",
+        title="Residual responses are small",
+        claim="Responses of residual layers are smaller than of plain ones, and smaller in a deeper network.",
+        where="Fig. 7, Sec. 4.2",
+        covers=("layer_response_std",),
+        network="small resnet",
+        arms=NETS,
+        expect=("residual 20 < plain 20", "residual 56 < plain 56", "residual 56 < residual 20"),
+        metric="response", unit="deviation of the responses behind normalisation, mean over layers", least=0.01,
+        probes=("responses",),
+        setting=Setting(size=16, epochs=8, least_epochs=3, tests=2_000),
+        figure="responses",
+    ),
+    Experiment(
+        id="warm_up_110",
+        title="A warm-up for 110 layers",
+        claim="A rate of 0.1 is slightly too large for 110 layers to start with: the error stays at 90 % for epochs, "
+        "yet in the end both are about equal.",
+        where="Sec. 4.2, footnote 5",
+        covers=("lr_warmup_110",),
+        network="small resnet",
+        recipe=("optimizer.lr=0.1", "schedule=constant"),
+        arms={"warm-up": Arm({"depth": 110}, ("warmup.epochs=1", "warmup.start=0.1", "warmup.shape=constant")),
+              "none": Arm({"depth": 110})},
+        expect=("warm-up < none",),
+        metric="train_loss", unit="training loss of the third epoch", least=0.02,
+        setting=Setting(size=16, pictures=5_000, tests=1_000, epochs=3, least_epochs=2, widths=(1.0, 0.5)),
+    ),
+    Experiment(
+        id="one_neuron",
+        title="One neuron a layer is enough",
+        claim="A residual network one neuron wide can learn the unit disc; a narrow plain network cannot close its "
+        "region (Lin, Jegelka 2018).",
+        where="follows from Eq. 1; Lin, Jegelka 2018, Fig. 1",
+        covers=(),
+        arms={"residual": Arm({"residual": True, "depth": 20}), "plain": Arm({"residual": False, "depth": 20})},
+        expect=("residual < plain",),
+        metric="error", unit="% of the plane taken wrongly", least=1.0,
+        measure="unit_disc",
+        figure="pictures",
+        differs="Not a claim of the paper, but about its block; synthetic points.",
+    ),
+)
+
+LEFT_OUT = {
+    "degradation_imagenet": "needs ImageNet; degradation_cifar is run as degradation and residual_depth",
+    "depth_bottleneck": "needs ImageNet",
+    "thousand_layers": "1,202 layers take days on a processor; see depth_1202 of stochastic depth for the same network",
+    "more_iterations": "three times as many iterations of a network that takes hours already",
+    "evaluation_ladder": "needs ImageNet; evaluate --protocol has the three tests",
+}

@@ -1,0 +1,106 @@
+"""VGG's claims. Simonyan, Zisserman 2015."""
+
+from __future__ import annotations
+
+from .record import Arm, Experiment, Setting
+
+SLOW = ("optimizer.lr=0.02", "clip=5")
+SETTING = Setting(size=16, epochs=15, widths=(1.0, 0.5))
+
+
+def columns(*names: str) -> dict[str, Arm]:
+    """Columns of Table 1 as arms."""
+    return {name: Arm({"column": name}) for name in names}
+
+
+EXPERIMENTS = (
+    Experiment(
+        id="vgg_depth",
+        title="VGG's depth",
+        claim="The error falls with depth and saturates at 19 layers: 29.6, 28.7, 27.0, 27.3 % for A, B, D, E.",
+        where="Table 3, p. 6",
+        covers=("depth",),
+        network="small vgg",
+        recipe=SLOW,
+        arms=columns("A", "B", "D", "E"),
+        expect=("B < A", "D < B", "D ~ E"),
+        least=1.0,
+        published={"A": 29.6, "B": 28.7, "D": 27.0, "E": 27.3},
+        setting=SETTING,
+    ),
+    Experiment(
+        id="vgg_1x1_3x3",
+        title="1x1 against 3x3",
+        claim="An extra nonlinearity helps (C is better than B), and 3x3 is better than 1x1 at equal depth (D than C).",
+        where="Sec. 4.1, p. 6",
+        covers=("c_vs_b", "c_vs_d"),
+        network="small vgg",
+        recipe=SLOW,
+        arms=columns("B", "C", "D"),
+        expect=("D < C", "C < B"),
+        published={"B": 28.7, "C": 28.1, "D": 27.0},
+        setting=SETTING,
+    ),
+    Experiment(
+        id="vgg_lrn",
+        title="Response normalisation in VGG",
+        claim="Local response normalisation does not improve A: 29.7 against 29.6 %.",
+        where="Table 3",
+        covers=("lrn",),
+        network="small vgg",
+        recipe=SLOW,
+        arms={"A": Arm({"column": "A"}), "A with LRN": Arm({"column": "A", "lrn": True})},
+        expect=("A ~ A with LRN",),
+        least=1.5,
+        published={"A": 29.6, "A with LRN": 29.7},
+        setting=SETTING,
+    ),
+    Experiment(
+        id="vgg_3x3_5x5",
+        title="Two 3x3 against one 5x5",
+        claim="B is 7 points better than a network with one 5x5 for each two 3x3, which sees as much.",
+        where="Sec. 4.1, p. 6",
+        covers=("b_vs_shallow_5x5",),
+        network="small vgg",
+        recipe=SLOW,
+        arms={"3x3": Arm({"column": "B"}), "5x5": Arm({"column": "5x5"})},
+        expect=("3x3 < 5x5",),
+        published={"5x5": "7 points worse"},
+        setting=SETTING,
+    ),
+    Experiment(
+        id="vgg_scale_jitter",
+        title="Scale jitter in training",
+        claim="Training at scales from a range beats one scale, also tested at one: D 25.6 against 27.0 %.",
+        where="Table 3",
+        covers=("scale_jitter_train",),
+        network="small vgg",
+        recipe=(*SLOW, "preprocess.size=16", "preprocess.resize=20", "augment.pad=0"),
+        arms={"jitter": Arm({"column": "A"}, ("augment.scale=17,26",)),
+              "fixed": Arm({"column": "A"}, ("augment.scale=20,20",))},
+        expect=("jitter < fixed",),
+        published={"jitter": 25.6, "fixed": 27.0},
+        setting=Setting(size=32, pictures=5_000, tests=2_000, epochs=20, widths=(1.0, 0.5)),
+    ),
+    Experiment(
+        id="vgg_start",
+        title="How a deep network may start",
+        claim="Deep networks from N(0, 0.01) stall; with Glorot's rule, or from the trained layers of A, they train.",
+        where="Sec. 3.1, p. 4",
+        covers=("init_from_a",),
+        network="small vgg",
+        recipe=SLOW,
+        arms={"glorot": Arm({"column": "D"}), "normal 0.01": Arm({"column": "D", "init": "normal"}),
+              "from A": Arm({"column": "D", "init": "normal"}, start={"column": "A"})},
+        expect=("glorot < normal 0.01", "from A < normal 0.01"),
+        metric="train_loss", unit="training loss at the end", least=0.05,
+        setting=SETTING,
+    ),
+)  # fmt: skip
+
+LEFT_OUT = {
+    "scale_jitter_test": "a test protocol for ImageNet's large pictures; evaluate --protocol has it",
+    "dense_vs_crops": "a test protocol for ImageNet's large pictures; evaluate --protocol has it",
+    "fusion": "averages networks that were trained on ImageNet",
+    "conv_padding_border": "a property of convolutions and not of training; the tests of dense evaluation show it",
+}

@@ -1,0 +1,63 @@
+"""Wide ResNet's claims. Zagoruyko, Komodakis 2016."""
+
+from __future__ import annotations
+
+from .record import Arm, Experiment, Setting
+
+SETTING = Setting(size=16, epochs=10, least_epochs=5, tests=4_000)
+
+EXPERIMENTS = (
+    Experiment(
+        id="width",
+        title="Widening helps",
+        claim="Widening improves the error at every depth: WRN-40 with k = 1, 2, 4.",
+        where="Table 4, p. 7",
+        covers=("width",),
+        network="small wrn",
+        arms={f"WRN-10-{k}": Arm({"units": 1, "widening": k}) for k in (1, 2, 4)},
+        expect=("WRN-10-2 < WRN-10-1", "WRN-10-4 < WRN-10-2"),
+        published={"WRN-10-1": "6.85 (WRN-40-1)", "WRN-10-2": "5.33 (WRN-40-2)", "WRN-10-4": "4.97 (WRN-40-4)"},
+        setting=SETTING,
+    ),
+    Experiment(
+        id="width_vs_depth",
+        title="Wide and shallow against thin and deep",
+        claim="At equal parameters a wide shallow network is as good as a thin deep one, and much quicker.",
+        where="Sec. 3, Fig. 4",
+        covers=("speed",),
+        network="small wrn",
+        arms={"WRN-16-2": Arm({"units": 2, "widening": 2}), "WRN-58-1": Arm({"units": 9, "widening": 1})},
+        expect=("WRN-16-2 < WRN-58-1",),
+        metric="seconds", unit="seconds of training", least=1.0,
+        published={"WRN-16-2": "1 (WRN-40-4)", "WRN-58-1": "about 8 times (ResNet-1001)"},
+        setting=SETTING,
+    ),
+    Experiment(
+        id="block_convolutions",
+        title="Convolutions a block",
+        claim="Two convolutions a block are best at equal parameters, then three, four, and one.",
+        where="Table 3, p. 6",
+        covers=("convs_per_block",),
+        network="small wrn",
+        arms={f"l = {n}": Arm({"units": 12 // n // 2, "widening": 1, "kernels": (3,) * n}) for n in (1, 2, 3)},
+        expect=("l = 2 < l = 1", "l = 2 < l = 3"),
+        published={"l = 1": 6.69, "l = 2": 5.43, "l = 3": 5.65},
+        setting=SETTING,
+    ),
+    Experiment(
+        id="dropout_in_block",
+        title="Dropout inside the block",
+        claim="Dropout between the convolutions of a wide block helps where the network overfits.",
+        where="Table 6, p. 9",
+        covers=("dropout_in_block",),
+        network="small wrn",
+        recipe=("augment.pad=0", "augment.flip=false"),
+        arms={"dropout": Arm({"units": 1, "widening": 2, "dropout": 0.3}), "none": Arm({"units": 1, "widening": 2})},
+        expect=("dropout < none",),
+        setting=Setting(size=16, pictures=4_000, tests=4_000, epochs=25, least_epochs=8),
+    ),
+)  # fmt: skip
+
+LEFT_OUT = {
+    "block_type": "six blocks within 0.7 points of each other after 200 epochs",
+}

@@ -1,0 +1,42 @@
+"""Xception's claims. Chollet 2017."""
+
+from __future__ import annotations
+
+from .record import Arm, Experiment, Setting
+
+SETTING = Setting(size=16, epochs=10, least_epochs=5, tests=4_000)
+
+EXPERIMENTS = (
+    Experiment(
+        id="intermediate_activation",
+        title="No nonlinearity inside a separable convolution",
+        claim="Without a nonlinearity between depthwise and pointwise convolution training is faster and ends better; "
+        "ELU hurts less than ReLU.",
+        where="Sec. 4.7, Fig. 10",
+        covers=("intermediate_activation",),
+        network="small xception",
+        arms={name: Arm({"intermediate": name}) for name in ("none", "elu", "relu")},
+        expect=("none < relu", "none < elu"),
+        published={"none": 21, "elu": 22, "relu": 23},
+        setting=SETTING,
+    ),
+    Experiment(
+        id="xception_residual",
+        title="Residual connections in Xception",
+        claim="Residual connections are essential: without them training is slow and ends far worse.",
+        where="Sec. 4.6, Fig. 9",
+        covers=("residual_connections",),
+        network="small xception",
+        arms={"residual": Arm({"blocks": 6}), "without": Arm({"blocks": 6, "joined": False})},
+        expect=("residual < without",),
+        published={"residual": 21, "without": 33},
+        setting=SETTING,
+    ),
+)
+
+LEFT_OUT = {
+    "xception_vs_inception_equal_params": "compares whole networks on ImageNet and JFT",
+    "size_and_speed": "exact for the size, and tested as such; speed: convnets bench",
+    "segment_spectrum": "an open question of the paper, without an expectation",
+    "order_of_operations": "said to be unimportant, without a number",
+}

@@ -1,0 +1,179 @@
+"""One arm with one seed: the network is trained and measured, and everything that came of it is plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+
+from .. import spec
+from ..data import Batch, Loader, Statistics, measure
+from ..errors import DivergedError, UsageError
+from ..evaluate import evaluate_network
+from ..experiments import Arm, Experiment
+from ..network import Network
+from ..spec import SGD, Augment, Cosine, Preprocess, Recipe
+from ..train.loop import train
+from ..train.machine import Machine
+from ..train.state import Training
+from ..train.tuning import prepared
+from . import networks, pictures
+from .chain import Task
+from .looks import AFTER
+from .plan import Plan
+from .probes import WHILE, Probe
+
+Values = dict[str, Any]
+PROBES = WHILE | AFTER
+BASE = Recipe(
+    name="experiment", batch_size=64, optimizer=SGD(lr=0.05, weight_decay=5e-4), schedule=Cosine(), val_fraction=0.0,
+    augment=Augment(pad=2, flip=True), select="last", channels_last=True, precision="auto",
+)  # fmt: skip
+
+
+def run(plan: Plan, arm: str, seed: int, rate: float | None = None, share: float = 1.0) -> Values:
+    """Train an arm with this seed to the end of the plan, or for a `share` of it, and measure it.
+
+    `rate` is a learning rate in place of the recipe's. A loss that is no number is a result: `diverged`.
+    """
+    experiment = plan.experiment
+    data = pictures.load(plan.setting, plan.data)
+    recipe, statistics = recipe_of(plan, arm, seed, data, rate, share)
+    network = network_of(experiment, experiment.arms[arm], task_of(plan, data, recipe), seed)
+    if experiment.arms[arm].start:
+        _begin_from(network, plan, arm, data, recipe, statistics, seed)
+    training = Training(network, recipe, torch.device(plan.device), statistics)
+    probes = [PROBES[name](**experiment.options.get(name, {})) for name in experiment.probes]
+    watcher = Watcher(training, data, probes)
+    found: Values = {"parameters": sum(parameter.numel() for parameter in network.parameters())}
+    try:
+        loader = loader_of(data.train, recipe, statistics, training.device)
+        forward = prepared(training, Machine(training.device))
+        for probe in probes:
+            probe.begin(training, data)
+        train(training, loader, None, watcher, forward)
+    except DivergedError:
+        found["diverged"] = True
+    except _EnoughError:
+        pass
+    found |= {"epochs": training.epoch, "rate": recipe.optimizer.lr, "seconds": round(watcher.seconds, 2)}
+    found |= {"curves": watcher.curves} | watcher.last()
+    if training.average:
+        with training.averaged():
+            found["averaged_error"] = round(watcher.tested(), 4)
+    for probe in probes:
+        found |= probe.end(training, data)
+    return found
+
+
+def recipe_of(
+    plan: Plan, arm: str, seed: int, data: pictures.Pictures, rate: float | None, share: float
+) -> tuple[Recipe, Statistics]:
+    """What the arm trains with: the base recipe, what the experiment and the arm set of it, and measured statistics."""
+    chosen, setting = plan.experiment.arms[arm], plan.setting
+    epochs = max(1, round(plan.epochs * share))
+    preprocess = Preprocess(size=setting.size, resize=None, channels=data.channels)
+    recipe = dataclasses.replace(BASE, batch_size=setting.batch_size, epochs=epochs, preprocess=preprocess)
+    recipe = spec.override(recipe, [*plan.experiment.recipe, *chosen.recipe, f"seed={seed}"])
+    if rate is not None:
+        recipe = spec.override(recipe, [f"optimizer.lr={rate:g}"])
+    recipe = dataclasses.replace(recipe, preprocess=_for_channels(recipe.preprocess, data.channels))
+    preprocess, statistics = measure(data.train, recipe.preprocess, recipe.augment)
+    return dataclasses.replace(recipe, preprocess=preprocess), statistics
+
+
+def _for_channels(preprocess: Preprocess, channels: int) -> Preprocess:
+    """A mean and deviation that are the same for all channels, for so many of them."""
+    both = preprocess.mean, preprocess.std
+    mean, std = (values[:1] * channels if len(set(values)) == 1 else values for values in both)
+    return dataclasses.replace(preprocess, mean=mean, std=std)
+
+
+def task_of(plan: Plan, data: pictures.Pictures, recipe: Recipe) -> Task:
+    """What the plan's networks are made for."""
+    return Task(data.classes, data.channels, recipe.preprocess.size, plan.width)
+
+
+def network_of(experiment: Experiment, arm: Arm, task: Task, seed: int) -> Network:
+    """The arm's network with the initial weights of the seed."""
+    name = arm.network or experiment.network
+    if not name:
+        raise UsageError(f"experiment {experiment.id}: an arm has no network")
+    return networks.build(name, arm.values, task, seed)
+
+
+def _begin_from(
+    network: Network, plan: Plan, arm: str, data: pictures.Pictures, recipe: Recipe, statistics: Statistics, seed: int
+) -> None:
+    """Train the network that the arm starts from, and take over every row of it that fits."""
+    chosen = plan.experiment.arms[arm]
+    first = dataclasses.replace(chosen, values=chosen.start)
+    before = network_of(plan.experiment, first, task_of(plan, data, recipe), seed)
+    training = Training(before, recipe, torch.device(plan.device), statistics)
+    loader = loader_of(data.train, recipe, statistics, training.device)
+    train(training, loader, None, Watcher(training, data, []), prepared(training, Machine(training.device)))
+    own = network.state_dict()
+    fits = {key: value for key, value in before.state_dict().items() if key in own and own[key].shape == value.shape}
+    network.load_state_dict(own | fits)
+
+
+def loader_of(split: Any, recipe: Recipe, statistics: Statistics, device: torch.device, test: bool = False) -> Loader:
+    """Batches to train on, or to test on."""
+    if test:
+        return Loader(split, recipe.preprocess, batch_size=500, statistics=statistics, device=device)
+    return Loader(split, recipe.preprocess, batch_size=recipe.batch_size // recipe.accumulate, augment=recipe.augment,
+                  shuffle=True, seed=recipe.seed, statistics=statistics, device=device)  # fmt: skip
+
+
+class _EnoughError(Exception):
+    """A probe has seen what it waited for."""
+
+
+class Watcher:
+    """Keeps the curves of a run: after each epoch the training loss and error, and the test error."""
+
+    def __init__(self, training: Training, data: pictures.Pictures, probes: list[Probe]) -> None:
+        self.training, self.probes = training, probes
+        self.test = loader_of(data.test, training.recipe, training.statistics, training.device, test=True)
+        self.curves: dict[str, list[float]] = {key: [] for key in ("train_loss", "train_error", "test_error")}
+        self.seconds = 0.0  # of training alone
+        self.began = time.perf_counter()
+
+    def watch(self, groups: Iterable[list[Batch]], training: Training) -> Iterator[list[Batch]]:
+        self.began = time.perf_counter()
+        yield from groups
+
+    def stop_if_asked(self) -> None:
+        pass
+
+    def after_step(self, training: Training) -> None:
+        for probe in self.probes:
+            probe.after_step(training)
+
+    def after_epoch(self, training: Training, row: Values) -> None:
+        self.seconds += time.perf_counter() - self.began
+        for key, value in (row | {"test_error": self.tested()}).items():
+            if key in self.curves:
+                self.curves[key].append(round(float(value), 4))
+        for probe in self.probes:
+            probe.after_epoch(training)
+        if any(probe.is_satisfied() for probe in self.probes):
+            raise _EnoughError
+
+    def tested(self) -> float:
+        """Test error of the network as it is."""
+        training = self.training
+        return evaluate_network(training.network, self.test, training.recipe.preprocess, training.device,
+                                statistics=training.statistics).top1_error  # fmt: skip
+
+    def last(self) -> Values:
+        """The last values of the curves; chance where there are none."""
+        chance = 100 * (1 - 1 / self.training.network.num_classes)
+        return {key: values[-1] if values else (None if key == "train_loss" else chance)
+                for key, values in self.curves.items()}  # fmt: skip
+
+
+Procedure = Callable[[Plan, str, int], Values]

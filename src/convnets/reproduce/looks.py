@@ -1,0 +1,298 @@
+"""What an experiment looks at when a network is trained: small procedures with names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from ..evaluate import evaluate_network, evaluating
+from ..layers import Residual
+from ..models.senet import SqueezeExcitation
+from ..train.state import Training
+from .probes import Quiet, Values, test_images
+
+if TYPE_CHECKING:
+    from .pictures import Pictures
+
+
+class Gap(Quiet):
+    """Test error less training error, both without augmentation and dropout."""
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        from .job import loader_of
+
+        loader = loader_of(data.train, training.recipe, training.statistics, training.device, test=True)
+        clean = _tested(training, loader)
+        last = error_now(training, data)
+        return {"clean_train_error": round(clean, 3), "gap": round(last - clean, 3)}
+
+
+class TenCrops(Quiet):
+    """Test error of the middle crop, of the average over four and over ten crops of the network's size, and of their
+    maximum."""
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        size = training.recipe.preprocess.size
+        images, labels = test_images(training, data)
+        border = images.shape[-1] - size
+        places = [(0, 0), (0, border), (border, 0), (border, border), (border // 2, border // 2)]
+        with evaluating(training.network):
+            views = [images[..., top : top + size, left : left + size] for top, left in places]
+            logits = [_batched(training.network, view) for view in [*views, *(view.flip(3) for view in views)]]
+        likely = torch.stack([one.softmax(1) for one in logits])
+        scored = {"one_crop": likely[4], "four_crops": likely[[0, 3, 4, 9]].mean(0), "ten_crops": likely.mean(0),
+                  "ten_crops_maximum": likely.amax(0)}  # fmt: skip
+        errors = {name: 100 * float((scores.argmax(1) != labels).float().mean()) for name, scores in scored.items()}
+        return {name: round(error, 3) for name, error in errors.items()}
+
+
+class Responses(Quiet):
+    """Fig. 7 of ResNet: the deviation of what each 3x3 layer gives, behind its normalisation, over test pictures."""
+
+    def __init__(self, pictures: int = 500) -> None:
+        self.pictures = pictures
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        images, _ = test_images(training, data, self.pictures)
+        found: list[float] = []
+        hooks = [
+            part.register_forward_hook(lambda module, given, output: found.append(float(output.std())))
+            for part in training.network.modules()
+            if isinstance(part, nn.BatchNorm2d)
+        ]
+        with evaluating(training.network):
+            training.network(images)
+        for hook in hooks:
+            hook.remove()
+        return {"responses": [round(value, 4) for value in found], "response": round(float(np.mean(found)), 4)}
+
+
+class Lesions(Quiet):
+    """Test error with one block left out, each in turn, and with several left out at random."""
+
+    def __init__(self, several: tuple[int, ...] = (1, 2, 3, 4, 6), draws: int = 5, pictures: int = 1000) -> None:
+        self.several, self.draws, self.pictures = several, draws, pictures
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        network = training.network
+        images, labels = test_images(training, data, self.pictures)
+        parts = removable(network)
+
+        def error(without: list[int]) -> float:
+            hooks = [parts[index].register_forward_hook(_nothing) for index in without]
+            with evaluating(network):
+                wrong = float((network(images).argmax(1) != labels).float().mean())
+            for hook in hooks:
+                hook.remove()
+            return round(100 * wrong, 2)
+
+        draw = np.random.default_rng(training.recipe.seed)
+        counts = [count for count in self.several if count <= len(parts)]
+        whole, singles = error([]), [error([index]) for index in range(len(parts))]
+        many = {count: float(np.mean([error(list(draw.choice(len(parts), count, replace=False)))
+                                      for _ in range(self.draws)])) for count in counts}  # fmt: skip
+        return {"whole": whole, "without_one": singles, "lesion": round(float(np.mean(singles)) - whole, 3),
+                **{f"without_{count}": round(value, 2) for count, value in many.items()}}  # fmt: skip
+
+
+def removable(network: nn.Module) -> list[nn.Module]:
+    """The bodies of residual blocks; of a network without any, the layers that keep the shape of the map."""
+    blocks: list[nn.Module] = [block.body for block in network.modules() if isinstance(block, Residual)]
+    if blocks:
+        return blocks
+    kept = [part for part in network.modules() if isinstance(part, nn.Conv2d)]
+    return [part for part in kept if part.in_channels == part.out_channels and part.stride == (1, 1)]
+
+
+def _nothing(module: nn.Module, given: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+    """In place of a residual body zero, in place of a layer its own input."""
+    return given[0] if isinstance(module, nn.Conv2d) else torch.zeros_like(output)
+
+
+class Reuse(Quiet):
+    """Fig. 5 of DenseNet: in each block, the mean absolute weight of each layer on each earlier one's features."""
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        maps, first, early = {}, [], []
+        for name, row in training.network.named_children():
+            if not name.startswith("block"):
+                continue
+            layers = list(row.children())
+            convs = [next(part for part in layer.modules() if isinstance(part, nn.Conv2d)) for layer in layers]
+            growth = [part for part in layers[0].modules() if isinstance(part, nn.Conv2d)][-1].out_channels
+            begin = convs[0].in_channels
+            grid = []
+            for depth, conv in enumerate(convs):
+                weights = conv.weight.detach().abs().mean((0, 2, 3))
+                cuts = [begin] + [growth] * depth
+                grid.append([float(part.mean()) for part in weights.split(cuts)])
+            maps[name] = [[round(value / max(max(line), 1e-9), 3) for value in line] for line in grid]
+            first += [line[0] for line in maps[name][2:]]
+            early += [value for line in maps[name][2:] for value in line[1:-1]]
+        return {"reuse": maps, "nothing": 0.0, "block_input": round(float(np.mean(first)), 4),
+                "earlier_layers": round(float(np.mean(early)), 4)}  # fmt: skip
+
+
+class Filters(Quiet):
+    """The largest root mean square of a first-layer filter over the median one."""
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        conv = next(part for part in training.network.modules() if isinstance(part, nn.Conv2d))
+        sizes = conv.weight.detach().square().mean((1, 2, 3)).sqrt()
+        return {"filters": [round(value, 5) for value in sizes.sort(descending=True).values.tolist()],
+                "dominance": round(float(sizes.max() / sizes.median().clamp(min=1e-12)), 4)}  # fmt: skip
+
+
+class Occlusion(Quiet):
+    """Probability of the true class with a grey square where most ink is, and where least is."""
+
+    def __init__(self, side: int = 8, pictures: int = 1000) -> None:
+        self.side, self.pictures = side, pictures
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        images, labels = test_images(training, data, self.pictures)
+        ink = nn.functional.avg_pool2d(images.mean(1, keepdim=True), self.side, 2).flatten(1)
+        across = (images.shape[-1] - self.side) // 2 + 1
+        found = {}
+        for name, places in (("covered", ink.argmax(1)), ("beside", ink.argmin(1))):
+            hidden = images.clone()
+            for row, place in enumerate(places.tolist()):
+                top, left = 2 * (place // across), 2 * (place % across)
+                hidden[row, :, top : top + self.side, left : left + self.side] = images.mean()
+            found[name] = _sure(training.network, hidden, labels)
+        return found | {"uncovered": _sure(training.network, images, labels)}
+
+
+def _sure(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    with evaluating(network):
+        return round(float(network(images).softmax(1).gather(1, labels[:, None]).mean()), 4)
+
+
+class Invariance(Quiet):
+    """How far the features of a picture that is moved by two pixels are from its own, relative to their length."""
+
+    def __init__(self, pixels: int = 2, pictures: int = 500) -> None:
+        self.pixels, self.pictures = pixels, pictures
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        images, _ = test_images(training, data, self.pictures)
+        rows = [name for name, row in training.network.named_children() if name.startswith(("conv", "fc"))]
+        with evaluating(training.network):
+            own = training.network.taps(images, rows)
+            moved = training.network.taps(images.roll(self.pixels, 3), rows)
+        far = [_relative(own[name].flatten(1), moved[name].flatten(1)) for name in rows]
+        return {"distances": [round(value, 4) for value in far], "first_layer": round(far[0], 4),
+                "top_layer": round(far[-1], 4)}  # fmt: skip
+
+
+def _relative(own: Tensor, other: Tensor) -> float:
+    """The distance of rows, relative to their length, on average."""
+    return float(((own - other).norm(dim=1) / own.norm(dim=1).clamp(min=1e-6)).mean())
+
+
+class LayerFeatures(Quiet):
+    """Test error of a logistic regression on what each convolution gives, pooled to 2x2."""
+
+    def __init__(self, train: int = 3000, test: int = 2000) -> None:
+        self.train, self.test = train, test
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.preprocessing import StandardScaler
+
+        rows = [name for name, row in training.network.named_children() if name.startswith("conv")]
+        fitted, asked = (self._features(training, split, rows, most)
+                         for split, most in ((data.train, self.train), (data.test, self.test)))  # fmt: skip
+        found = {}
+        for number, name in enumerate(rows, 1):
+            scale = StandardScaler().fit(fitted[name])
+            model = LogisticRegression(C=0.01, max_iter=200)
+            model.fit(scale.transform(fitted[name]), data.train.labels[: self.train])
+            right = model.score(scale.transform(asked[name]), data.test.labels[: self.test])
+            found[f"layer_{number}"] = round(100 * (1 - float(right)), 3)
+        return found
+
+    def _features(self, training: Training, split: Any, rows: list[str], most: int) -> dict[str, np.ndarray]:
+        from ..data import normalise
+
+        images = torch.from_numpy(split.pictures.pictures[:most]).permute(0, 3, 1, 2).to(training.device)
+        images = normalise(images, training.recipe.preprocess, training.statistics)
+        with evaluating(training.network):
+            taps = [training.network.taps(part, rows) for part in images.split(500)]
+        pooled = {name: [adaptive_avg_pool2d(tap[name], 2).flatten(1) for tap in taps] for name in rows}
+        return {name: torch.cat(parts).cpu().numpy() for name, parts in pooled.items()}
+
+
+class ClassMaps(Quiet):
+    """Mean of the true class's map before the global average, and of the others', in deviations of all maps."""
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        images, labels = test_images(training, data, 1000)
+        with evaluating(training.network):
+            scores = training.network(images)
+        scores = (scores - scores.mean()) / scores.std()
+        own = scores.gather(1, labels[:, None]).mean()
+        others = (scores.sum() - scores.gather(1, labels[:, None]).sum()) / (scores.numel() - len(labels))
+        return {"true_class": round(float(own), 4), "others": round(float(others), 4)}
+
+
+class Excitations(Quiet):
+    """For each squeeze-and-excitation unit the deviation of its gates between classes, mean over channels."""
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        images, labels = test_images(training, data, 2000)
+        gates: list[Tensor] = []
+        units = [part for part in training.network.modules() if isinstance(part, SqueezeExcitation)]
+        hooks = [unit.gate.register_forward_hook(lambda module, given, output: gates.append(output.flatten(1)))
+                 for unit in units]  # fmt: skip
+        with evaluating(training.network):
+            training.network(images)
+        for hook in hooks:
+            hook.remove()
+        spreads = []
+        for gate in gates:
+            by_class = torch.stack([gate[labels == label].mean(0) for label in labels.unique()])
+            spreads.append(round(float(by_class.std(0).mean()), 5))
+        third = max(1, len(spreads) // 3)
+        return {"excitations": spreads, "first_stage": round(float(np.mean(spreads[:third])), 5),
+                "last_stage": round(float(np.mean(spreads[-third:])), 5)}  # fmt: skip
+
+
+class LogitGap(Quiet):
+    """The gap between the largest logit and the mean of the others: its mean and its deviation between pictures."""
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        images, _ = test_images(training, data)
+        with evaluating(training.network):
+            scores = torch.cat([training.network(part) for part in images.split(500)])
+        top = scores.amax(1)
+        gap = top - (scores.sum(1) - top) / (scores.shape[1] - 1)
+        return {"gap_mean": round(float(gap.mean()), 4), "gap_spread": round(float(gap.std()), 4)}
+
+
+def error_now(training: Training, data: Pictures) -> float:
+    """Test error of the network as it is."""
+    from .job import loader_of
+
+    return _tested(training, loader_of(data.test, training.recipe, training.statistics, training.device, test=True))
+
+
+def _tested(training: Training, loader: Any) -> float:
+    result = evaluate_network(training.network, loader, training.recipe.preprocess, training.device,
+                              statistics=training.statistics)  # fmt: skip
+    return result.top1_error
+
+
+def _batched(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    return torch.cat([network(part) for part in images.split(500)])
+
+
+AFTER: dict[str, Any] = {
+    "gap": Gap, "ten_crops": TenCrops, "responses": Responses, "lesions": Lesions, "reuse": Reuse, "filters": Filters,
+    "occlusion": Occlusion, "invariance": Invariance, "layer_features": LayerFeatures, "class_maps": ClassMaps,
+    "excitations": Excitations, "logit_gap": LogitGap,
+}  # fmt: skip

@@ -1,0 +1,230 @@
+"""Networks for experiments: the catalogue's, and small ones made of the papers' own pieces.
+
+A small network is a function of the arm's values, the classes, the channels and side of the pictures, and the share of
+the channels (`width`) that the budget allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from .. import models
+from ..layers import (
+    GLOROT_UNIFORM,
+    HE_NORMAL,
+    Concat,
+    FullyConnected,
+    Residual,
+    Scale,
+    choose,
+    conv_bn,
+    conv_relu,
+    he_fan_out,
+    stack,
+)
+from ..models import googlenet, preact_resnet, resnet, resnext, senet, stochastic_depth, vgg, wide_resnet, xception
+from ..models.alexnet import response_norm
+from ..network import Network, map_shape
+from .chain import RULES, Task, chain
+
+
+def build(name: str, values: Mapping[str, Any], task: Task, seed: int) -> Network:
+    """The network with the initial weights of this seed. Raises UsageError for an unknown name or value."""
+    torch.manual_seed(seed)
+    if name in SMALL:
+        return SMALL[name](task, **values)
+    axes = models.axes(name)
+    given = {"num_classes": task.classes, "in_channels": task.channels, **values}
+    if "input_size" in axes:
+        given["input_size"] = task.size
+    return models.create_model(name, **given)
+
+
+def small_vgg(
+    task: Task, *, column: str = "A", lrn: bool = False, init: str = "glorot", stages: int = 4, hidden: int = 128
+) -> Network:
+    """The first stages of a column of Table 1, narrow, with one hidden layer."""
+    columns = {"A": vgg.A, "B": vgg.B, "C": vgg.C, "D": vgg.D, "E": vgg.E, "5x5": vgg.SHALLOW}
+    rows: dict[str, nn.Module] = {}
+    channels = task.channels
+    for stage, kernels in enumerate(choose("column", column, columns)[:stages], 1):
+        width = task.wide(vgg.WIDTHS[stage - 1] // 4)
+        for index, kernel in enumerate(kernels, 1):
+            rows[f"conv{stage}_{index}"] = conv_relu(channels, width, kernel)
+            channels = width
+            if lrn and stage == index == 1:
+                rows["lrn1"] = response_norm()
+        rows[f"pool{stage}"] = nn.MaxPool2d(2, 2)
+    shape = map_shape(rows, task.channels, task.size)
+    linear = FullyConnected(shape[0] * shape[1] * shape[2], task.wide(hidden))
+    rows |= {"fc6": stack(linear=linear, relu=nn.ReLU()), "drop6": nn.Dropout(0.5),
+             "fc8": FullyConnected(task.wide(hidden), task.classes)}  # fmt: skip
+    rule = vgg.INITIALISATIONS[init] if init in vgg.INITIALISATIONS else choose("init", init, RULES)
+    return Network(rows, head="fc6", initialise=rule, input_size=task.size)
+
+
+def _stages(task: Task, count: int) -> list[resnet.Stage]:
+    return [(f"stage{number}", task.wide(8 << number), count) for number in (1, 2, 3)]
+
+
+def small_resnet(
+    task: Task, *, depth: int = 20, block: str = "basic", shortcut: str = "A", stem: int = 16, flat: bool = False
+) -> Network:
+    """ResNet for CIFAR, plain or residual; `flat`: all stages as wide as the `stem`."""
+    made = resnet.plain
+    if block != "plain":
+        made = partial(resnet.basic, shortcut=choose("shortcut", shortcut, resnet.SHORTCUTS))  # type: ignore[assignment]
+    width, stages = task.wide(stem), _stages(task, (depth - 2) // 6)
+    if flat:
+        stages = [(name, width, count) for name, _, count in stages]
+    return resnet.network({"conv1": conv_bn(task.channels, width, 3)}, made, stages, width, task.classes)
+
+
+def small_preact(task: Task, *, count: int = 3, unit: str = "full_pre_activation", bottleneck: bool = False) -> Network:
+    """Pre-activation ResNet for CIFAR, or its relatives of Table 2, with so many units a stage."""
+    order = choose("unit", unit, preact_resnet.UNITS)
+    width = task.wide(16)
+    conv = nn.Conv2d(task.channels, width, 3, padding=1, bias=False)
+    rows: dict[str, nn.Module] = {"conv1": stack(conv=conv, **preact_resnet.activations(order[1], width))}
+    convs = preact_resnet.THREE if bottleneck else preact_resnet.TWO
+    block = partial(preact_resnet.residual, order, convs, bottleneck)
+    return preact_resnet.network(rows, "shared", block, _stages(task, count), width, order[0], task.classes)
+
+
+def small_shortcut(task: Task, *, depth: int = 20, shortcut: str = "identity", gate_bias: float = -6.0) -> Network:
+    """ResNet for CIFAR with the shortcuts of Table 1."""
+    block = choose("shortcut", shortcut, preact_resnet.SHORTCUTS)
+    rule = partial(preact_resnet.initialise, gate_bias)
+    width = task.wide(16)
+    stem: dict[str, nn.Module] = {"conv1": conv_bn(task.channels, width, 3)}
+    return resnet.network(stem, block, _stages(task, (depth - 2) // 6), width, task.classes, rule)
+
+
+def small_stochastic(task: Task, *, depth: int = 20, survival: float = 0.5, decay: str = "linear") -> Network:
+    """ResNet with stochastic depth for CIFAR; survival 1 is constant depth."""
+    chances = iter(stochastic_depth.survival_probabilities(decay, survival, (depth - 2) // 2))
+
+    def block(channels: int, width: int, stride: int) -> stochastic_depth.Stochastic:
+        shortcut = stochastic_depth.pooled(channels, width, stride)
+        return stochastic_depth.Stochastic(next(chances), resnet.two_convs(channels, width, stride), shortcut, width)
+
+    width = task.wide(16)
+    return resnet.network({"conv1": conv_bn(task.channels, width, 3)}, block, _stages(task, (depth - 2) // 6), width,
+                          task.classes)  # fmt: skip
+
+
+def small_wrn(
+    task: Task, *, units: int = 2, widening: float = 1, kernels: tuple[int, ...] = (3, 3), dropout: float = 0.0
+) -> Network:
+    """Wide ResNet with so many units in each group."""
+    stages = [(f"stage{group}", task.wide(round(8 * widening) << group), units) for group in (1, 2, 3)]
+    conv1 = nn.Conv2d(task.channels, task.wide(16), 3, padding=1, bias=False)
+    block = partial(wide_resnet.unit, kernels, dropout)
+    return preact_resnet.network({"conv1": conv1}, "own", block, stages, task.wide(16), "bn relu", task.classes,
+                                 wide_resnet.initialise)  # fmt: skip
+
+
+def small_resnext(task: Task, *, paths: int = 1, base: int = 64, units: int = 1, shortcuts: bool = True) -> Network:
+    """ResNeXt for CIFAR, at a quarter of the channels; `base` channels a path where a stage is 64 wide."""
+    made = resnext.residual if shortcuts else resnext.plain
+    block = partial(made, paths, base, resnext.grouped)
+    stages = [(f"stage{number}", task.wide(8 << number), units) for number in (1, 2, 3)]
+    stem: dict[str, nn.Module] = {"conv1": conv_bn(task.channels, task.wide(16), 3)}
+    return resnet.network(stem, block, stages, task.wide(16), task.classes, he_fan_out)
+
+
+def small_se(task: Task, *, depth: int = 20, se: bool = True, **values: Any) -> Network:
+    """ResNet for CIFAR with squeeze and excitation, `values` as the catalogue's axes, or without."""
+
+    def parent(num_classes: int, in_channels: int) -> Network:
+        return small_resnet(task, depth=depth, shortcut="B")
+
+    if not se:
+        return parent(task.classes, task.channels)
+    return senet.residual(parent, None, **values, num_classes=task.classes, in_channels=task.channels)
+
+
+def small_xception(task: Task, *, blocks: int = 3, intermediate: str = "none", joined: bool = True) -> Network:
+    """A thin Xception: its three flows, with `blocks` in the middle."""
+    join = xception.residual if joined else xception.alone
+    one, two, three = (task.wide(width) for width in (32, 64, 128))
+    block = partial(xception.entry, intermediate, join)
+
+    def middle() -> nn.Module:
+        parts = {f"sepconv{n}": xception.separable(intermediate, two, two, before=True) for n in (1, 2, 3)}
+        return join(stack(**parts), two, two, 1)
+
+    rows: dict[str, nn.Module] = {
+        "conv1": conv_bn(task.channels, one, 3),
+        "block2": block(one, two, two, relu=False),
+        "middle": nn.Sequential(*(middle() for _ in range(blocks))),
+        "block13": block(two, two, three),
+        "sepconv14": xception.separable(intermediate, three, three, before=False, after=True),
+        "avgpool": nn.AdaptiveAvgPool2d(1),
+        "logits": FullyConnected(three, task.classes),
+    }
+    return Network(rows, head="avgpool", initialise=GLOROT_UNIFORM)
+
+
+def small_inception(
+    task: Task, *, modules: int = 3, naive: bool = False, head: str = "gap", joined: bool = False, scale: float = 1.0,
+    grid: str = "parallel", dropout: float = 0.2,
+) -> Network:  # fmt: skip
+    """A stem, and two halves of Inception modules with a reduction of the grid between them.
+
+    `naive` modules have no 1x1 before their larger convolutions and behind their pooling; `joined` ones are residual,
+    their branches times `scale`. The grid is reduced by pooling first, by a convolution first, or in parallel.
+    """
+    wide, rows = task.wide, dict[str, nn.Module]()
+    rows["conv1"] = conv_bn(task.channels, wide(32), 3)
+    channels = wide(32)
+    for half in (1, 2):
+        for number in range(modules):
+            rows[f"inception{half}_{number}"], channels = _module(channels, wide(16 * half), naive, joined, scale)
+        if half == 1:
+            rows["reduction"], channels = _reduction(channels, wide(64), grid)
+    shape = map_shape(rows, task.channels, task.size)
+    flat = channels if head == "gap" else channels * shape[1] * shape[2]
+    rows |= {"pool": nn.AdaptiveAvgPool2d(1)} if head == "gap" else {}
+    rows |= {"drop": nn.Dropout(dropout), "fc": FullyConnected(flat, task.classes)}
+    return Network(rows, head="pool" if head == "gap" else "drop", initialise=HE_NORMAL, input_size=task.size)
+
+
+def _module(channels: int, width: int, naive: bool, joined: bool, scale: float) -> tuple[nn.Module, int]:
+    """An Inception module and its channels."""
+    if naive:
+        branches: dict[str, nn.Module] = {
+            "branch1": conv_bn(channels, width, 1), "branch3": conv_bn(channels, 2 * width, 3),
+            "branch5": conv_bn(channels, width // 2, 5), "pool": nn.MaxPool2d(3, 1, 1),
+        }  # fmt: skip
+        return Concat(**branches), 3 * width + width // 2 + channels
+    widths = (width, width, 2 * width, width // 4, width // 2, width // 2)
+    module = googlenet.inception(channels, widths, conv_bn)
+    if not joined:
+        return module, 4 * width
+    up = conv_bn(4 * width, channels, 1, relu=False)
+    return Residual(stack(towers=module, up=up, scale=Scale(scale)), nn.Identity(), channels), channels
+
+
+def _reduction(channels: int, width: int, grid: str) -> tuple[nn.Module, int]:
+    """From one size of the map to half of it, and the channels then."""
+    pool, after = nn.MaxPool2d(3, 2, 1), channels + width
+    match grid:
+        case "pool first":
+            return stack(pool=pool, conv=conv_bn(channels, after, 3)), after
+        case "conv first":
+            return stack(conv=conv_bn(channels, after, 3), pool=pool), after
+    return Concat(conv=conv_bn(channels, width, 3, 2), pool=pool), after
+
+
+SMALL: dict[str, Callable[..., Network]] = {
+    "chain": chain, "small vgg": small_vgg, "small resnet": small_resnet, "small preact": small_preact,
+    "small shortcut": small_shortcut, "small stochastic": small_stochastic, "small wrn": small_wrn,
+    "small inception": small_inception, "small resnext": small_resnext, "small se": small_se,
+    "small xception": small_xception,
+}  # fmt: skip

@@ -1,0 +1,72 @@
+"""The pictures of an experiment: a data set, or a part of it, at a small size, decoded once and kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..cache import cache_folder
+from ..data import Split, check, open_source, prepare
+from ..data.pictures import MemoryPictures, Names
+from ..data.randomness import permutation
+from ..errors import DataError
+from ..experiments import Setting
+from ..spec import Preprocess
+
+SUBSET = 20261128  # seed of the choice of pictures, the same for every experiment
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Training and test pictures uint8 (N, size, size, C) with their labels, and what to call them."""
+
+    train: Split
+    test: Split
+    classes: int
+    channels: int
+    said: str
+
+
+def load(setting: Setting, data: str) -> Pictures:
+    """The pictures that the setting asks for, of `data`. Raises DataError where it has no test pictures."""
+    arrays = _cached(data, setting.size)
+    splits = {}
+    for name, most in (("train", setting.pictures), ("test", setting.tests)):
+        images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"]
+        chosen = permutation(SUBSET, 0, len(labels))[: most or None]
+        names = Names(f"{data}/{name}", np.array([str(index) for index in chosen]))
+        splits[name] = Split(MemoryPictures(np.ascontiguousarray(images[chosen]), names), labels[chosen])
+    size, channels = arrays["train_images"].shape[2:]
+    said = f"{len(splits['train']):,} training and {len(splits['test']):,} test pictures of {arrays['name']}, {size} px"
+    return Pictures(splits["train"], splits["test"], int(arrays["classes"]), channels, said)
+
+
+def _cached(data: str, size: int) -> dict[str, Any]:
+    """Both splits of a data set at this size, from the cache where they were made before."""
+    path = Path(data).expanduser()
+    stamp = [path.stat().st_size, path.stat().st_mtime] if path.exists() else []
+    key = hashlib.sha256(json.dumps([str(path.resolve()) if stamp else data, stamp, size, 1]).encode()).hexdigest()[:24]
+    kept = cache_folder() / "experiments" / f"{key}.npz"
+    if kept.exists():
+        with np.load(kept) as arrays:
+            return dict(arrays)
+    source = check(open_source(data, val_fraction=0, val_is_test=True, test_fraction=0.2))
+    if "test" not in source.splits:
+        raise DataError(f"{data}: has no test pictures; an experiment needs train and test")
+    found: dict[str, Any] = {"classes": len(source.classes), "name": source.name}
+    preprocess = Preprocess(size=size, resize=size, channels=source.channels, interpolation="area")
+    for name in ("train", "test"):
+        split = source.splits[name]
+        found[f"{name}_images"] = np.stack([prepare(split.pictures.load(i), preprocess) for i in range(len(split))])
+        found[f"{name}_labels"] = split.labels
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    temporary = kept.with_name(f"{kept.name}.{os.getpid()}.npz")
+    np.savez(temporary, **found)
+    temporary.replace(kept)
+    return found

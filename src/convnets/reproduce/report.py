@@ -1,0 +1,168 @@
+"""What came of an experiment, for people: a page for each, and a scoreboard of all."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..experiments import PAPERS, Experiment, find, of_paper
+from ..runs import checkpoint
+from . import figures
+from .run import RESULT, Results, Values, read_result
+from .verdict import RULE, Verdict, compared
+
+MARKS = {"holds": "✓", "does not hold at this scale": "✗", "undecided": "?"}
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; }
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+blockquote { margin: 1rem 0; padding: .2rem 1rem; border-left: 4px solid #0072B2; font-size: 1.1rem; }
+table { border-collapse: collapse; margin: 1rem 0; }
+td, th { padding: .25rem .8rem; border-bottom: 1px solid var(--line); text-align: left;
+font-variant-numeric: tabular-nums; } .verdict { font-size: 1.3rem; font-weight: 600; }
+.figure { background: #fff; padding: .5rem; overflow-x: auto; } .figure svg { max-width: 100%; height: auto; }
+small, footer { color: #777; } code { overflow-wrap: anywhere; }
+"""
+
+
+def write_report(result: Path) -> Iterator[str]:
+    """Write the page, the text and the figure beside a result; lines on what it says and where it is."""
+    content, results, verdict = read_result(result)
+    experiment = find(content["id"])
+    svg = figures.draw(experiment, results)
+    checkpoint.write_text(result.with_name("figure.svg"), svg)
+    checkpoint.write_text(result.with_name("report.html"), page(experiment, content, results, verdict, svg))
+    checkpoint.write_text(result.with_name("report.md"), text(experiment, content, results, verdict))
+    yield f"{MARKS[verdict.verdict]} {experiment.id}: {verdict.verdict}"
+    for finding in verdict.findings:
+        within = f"{finding.mean:.3g} ({finding.low:.3g} to {finding.high:.3g})"
+        yield f"  {finding.relation}: difference {within}: {finding.verdict}"
+    yield f"written: {result.with_name('report.html')}, report.md, figure.svg, {RESULT}"
+
+
+def rows(experiment: Experiment, results: Results) -> list[tuple[str, str, str, str]]:
+    """For each thing compared: its name, our mean and spread, how many seeds, and the paper's number."""
+    found = []
+    for arm, by_seed in compared(experiment, results).items():
+        values = [float(value) for one in by_seed.values() if (value := one.get(experiment.metric)) is not None]
+        ours = "diverged" if any(one.get("diverged") for one in by_seed.values()) else "none"
+        if values:
+            spread = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else ""
+            ours = f"{np.mean(values):.4g}{spread}" + (" (diverged)" if ours == "diverged" else "")
+        found.append((arm, ours, str(len(values)), str(experiment.published.get(arm, ""))))
+    return found
+
+
+def page(experiment: Experiment, content: Values, results: Results, verdict: Verdict, svg: str) -> str:
+    """The report as one HTML page, self-contained."""
+    say = html.escape
+    arms = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in rows(experiment, results))
+    found = "".join(
+        f"<tr><td>{say(one.relation)}</td><td>{one.mean:.3g}</td><td>{one.low:.3g} to {one.high:.3g}</td>"
+        f"<td>{say(one.verdict)}</td></tr>" for one in verdict.findings
+    )  # fmt: skip
+    said = "".join(f"<li>{say(line)}</li>" for line in differences(experiment, content))
+    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{say(experiment.title)}</title><style>{STYLE}</style>
+<h1>{say(experiment.title)}</h1>
+<blockquote>{say(experiment.claim)}<br><small>{say(content["paper"])}, {say(experiment.where)}</small></blockquote>
+<p class="verdict">{MARKS[verdict.verdict]} {say(verdict.verdict)}</p>
+<div class="figure">{svg}</div>
+<table><tr><th>arm</th><th>ours: {say(experiment.unit)}</th><th>seeds</th><th>the paper</th></tr>{arms}</table>
+<table><tr><th>expected</th><th>difference</th><th>95 % interval</th><th></th></tr>{found}</table>
+<h2>What is different from the paper</h2><ul>{said}</ul>
+<h2>How it is judged</h2><p>{say(RULE)} Here a difference counts from {experiment.least:g} on.</p>
+<footer><p><code>{say(content["command"])}</code><br>{say(about(content))}</p></footer></html>
+"""
+
+
+def text(experiment: Experiment, content: Values, results: Results, verdict: Verdict) -> str:
+    """The report as Markdown, with the figure beside it."""
+    arms = "\n".join(f"| {' | '.join(row)} |" for row in rows(experiment, results))
+    found = "\n".join(f"| {one.relation} | {one.mean:.3g} | {one.low:.3g} to {one.high:.3g} | {one.verdict} |"
+                      for one in verdict.findings)  # fmt: skip
+    said = "\n".join(f"- {line}" for line in differences(experiment, content))
+    return f"""# {experiment.title}
+
+> {experiment.claim} ({content["paper"]}, {experiment.where})
+
+**{verdict.verdict}**
+
+![{experiment.title}](figure.svg)
+
+| arm | ours: {experiment.unit} | seeds | the paper |
+| --- | --- | --- | --- |
+{arms}
+
+| expected | difference | 95 % interval | |
+| --- | --- | --- | --- |
+{found}
+
+What is different from the paper:
+
+{said}
+
+{RULE} Here a difference counts from {experiment.least:g} on.
+
+`{content["command"]}`; {about(content)}
+"""
+
+
+def differences(experiment: Experiment, content: Values) -> list[str]:
+    """What is not as in the paper."""
+    setting = content["setting"]
+    trained = [f"pictures: {content['data']}, {setting['size']} px, {setting['pictures'] or 'all'} to train on",
+               *content["said"]] if experiment.measure == "train" else []  # fmt: skip
+    return [*trained, *([experiment.differs] if experiment.differs else [])] or ["nothing that we know of"]
+
+
+def about(content: Values) -> str:
+    """Where and how long it ran, in one line."""
+    versions = content["versions"]
+    return (f"{content['cost_seconds'] / 60:.0f} minutes of computing, {content['machine']}, "
+            f"torch {versions['torch']}, revision {str(content['revision'])[:12]}, {content['ended']}")  # fmt: skip
+
+
+def write_scoreboard(folder: Path, to: Path) -> str:
+    """All results below `folder` as one table with their figures; a line on it."""
+    lines, counts = [], dict.fromkeys(MARKS, 0)
+    for paper in PAPERS:
+        for experiment in of_paper(paper):
+            path = folder / experiment.id / RESULT
+            if path.exists():
+                verdict, line = _score(paper, experiment, path, to)
+                counts[verdict] += 1
+                lines.append(line)
+    if not lines:
+        raise UsageError(f"{folder}: no results there; convnets reproduce run ID makes them")
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    head = ("| paper | claim | published | ours | verdict | minutes | |\n| --- | --- | --- | --- | --- | --- | --- |")
+    checkpoint.write_text(to, f"""# The papers' claims, run again
+
+{len(lines)} claims: {told}. Small networks, small pictures and few epochs on two processor cores: what is tried is the
+direction of a claim, not its number. {RULE}
+
+{head}
+{chr(10).join(lines)}
+""")  # fmt: skip
+    return f"written: {to} ({told})"
+
+
+def _score(paper: str, experiment: Experiment, path: Path, to: Path) -> tuple[str, str]:
+    content, results, verdict = read_result(path)
+    svg = path.with_name("figure.svg")
+    if not svg.exists():
+        checkpoint.write_text(svg, figures.draw(experiment, results))
+    table: Any = rows(experiment, results)
+    published = "; ".join(f"{arm} {number}" for arm, _, _, number in table if number)
+    ours = "; ".join(f"{arm} {value}" for arm, value, _, _ in table)
+    link = Path(os.path.relpath(svg, to.parent)).as_posix()
+    cells = (paper, f"{experiment.claim} ({experiment.where})", published, f"{ours} ({experiment.unit})",
+             f"{MARKS[verdict.verdict]} {verdict.verdict}", f"{content['cost_seconds'] / 60:.0f}",
+             f"[figure]({link}) `{experiment.id}`")  # fmt: skip
+    return verdict.verdict, f"| {' | '.join(cells)} |"

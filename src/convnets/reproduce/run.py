@@ -1,0 +1,225 @@
+"""An experiment from its plan to its verdict: jobs in processes of their own, each kept, in any number of calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from ..cache import machine
+from ..errors import Interrupted, UsageError
+from ..experiments import Experiment, paper_of
+from ..runs import checkpoint
+from ..runs.folder import now, revision, versions
+from . import budget, job, measures
+from .plan import Plan
+from .verdict import Verdict, judge
+
+PLAN, RESULT, JOBS = "plan.json", "result.json", "jobs"
+SEARCH_SEED = 1000  # of the runs by which learning rates are chosen
+Values = dict[str, Any]
+Results = dict[str, dict[int, Values]]
+
+
+class Job(NamedTuple):
+    """An arm with a seed; with a `rate`, a short run by which that rate is judged."""
+
+    arm: str
+    seed: int
+    rate: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        searched = "" if self.rate is None else f"-rate-{self.rate:g}"
+        return f"{self.arm.replace('/', '_')}-{self.seed}{searched}"
+
+
+def run(plan: Plan, folder: Path, minutes: float, workers: int, tell: Callable[[str], object]) -> Path:
+    """Do what is left of an experiment in its folder; the path of the result.
+
+    `minutes` is the budget for all of it, `workers` how many jobs run at once. Raises Interrupted by Ctrl-C, which
+    leaves every job that was done.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / JOBS).mkdir(exist_ok=True)
+    with Crew(workers) as crew:
+        plan = _planned(plan, folder, 60 * minutes, workers, crew, tell)
+        rates = _searched(plan, folder, crew, tell)
+        jobs = [Job(arm, seed) for seed in plan.seeds for arm in plan.experiment.arms]  # drift hits all arms alike
+        results: Results = {arm: {} for arm in plan.experiment.arms}
+        for done, values in _carried_out(plan, folder, jobs, rates, crew, tell):
+            results[done.arm][done.seed] = values
+    return write_result(plan, folder, results)
+
+
+class Crew:
+    """Processes that do jobs, one thread each where there are as many of them as cores."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        context = multiprocessing.get_context("spawn")
+        self.pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads,))
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, kind: Any, *rest: object) -> None:
+        for process in list((self.pool._processes or {}).values()) if kind is not None else []:
+            process.terminate()
+        self.pool.shutdown(wait=kind is None, cancel_futures=True)
+
+    def all(self, work: Callable[..., Any], each: list[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+        """What `work` gives for each of the arguments, with its number, as they are done."""
+        pending: dict[Future[Any], int] = {self.pool.submit(work, *given): n for n, given in enumerate(each)}
+        try:
+            while pending:
+                done, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield pending.pop(future), future.result()
+        except KeyboardInterrupt:
+            raise Interrupted("Ctrl-C: jobs that were done are kept; the same command goes on from there", 2) from None
+
+
+def _begin(threads: int) -> None:
+    torch.set_num_threads(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def carry_out(plan: Plan, arm: str, seed: int, rate: float | None, share: float) -> Values:
+    """A job, in whichever process."""
+    if plan.experiment.measure != "train":
+        return measures.MEASURES[plan.experiment.measure](plan, arm, seed)
+    return job.run(plan, arm, seed, rate, share)
+
+
+def _planned(
+    plan: Plan, folder: Path, seconds: float, workers: int, crew: Crew, tell: Callable[[str], object]
+) -> Plan:
+    """The plan with epochs and width: those that the folder keeps from an earlier call, or what the budget allows."""
+    kept = _read(folder / PLAN)
+    if kept is not None:
+        same = kept["experiment"] == _plain(plan.experiment) and kept["data"] == plan.data
+        if not same or kept["setting"] != _plain(plan.setting):
+            raise UsageError(f"{folder}: holds another run of {plan.experiment.id}; remove it, or name another --out")
+        tell(f"goes on in {folder}: {kept['said'][-1] if kept['said'] else ''}")
+        return dataclasses.replace(plan, epochs=kept["epochs"], width=kept["width"], said=tuple(kept["said"]))
+    if plan.experiment.measure == "train":
+        plan = _fitted(plan, seconds, workers, crew)
+    checkpoint.write_text(folder / PLAN, json.dumps(_plain(plan), indent=1))
+    for line in plan.said:
+        tell(line)
+    return plan
+
+
+def _fitted(plan: Plan, seconds: float, workers: int, crew: Crew) -> Plan:
+    arms = list(plan.experiment.arms)
+    for width in plan.setting.widths:
+        narrow = dataclasses.replace(plan, width=width)
+        paces = {arms[n]: value for n, value in crew.all(budget.pace, [(narrow, arm) for arm in arms])}
+        fitted = budget.within(narrow, paces, seconds, workers)
+        if fitted is not None:
+            return fitted
+    epochs = narrow.setting.least_epochs
+    said = f"{epochs} epochs, the fewest that show the claim: more than the budget allows"
+    return dataclasses.replace(narrow, epochs=epochs, said=(*narrow.said, said))
+
+
+def _searched(plan: Plan, folder: Path, crew: Crew, tell: Callable[[str], object]) -> dict[str, float]:
+    """The learning rate of each arm that trained it furthest in a short run, where the claim asks for that."""
+    rates = plan.experiment.rates
+    jobs = [Job(arm, SEARCH_SEED, rate) for rate in rates for arm in plan.experiment.arms]
+    losses: dict[str, dict[float, float]] = {}
+    for done, values in _carried_out(plan, folder, jobs, {}, crew, tell):
+        loss = float("inf") if values.get("diverged") else values["train_loss"]
+        losses.setdefault(done.arm, {})[float(done.rate or 0)] = loss
+    chosen = {arm: min(by_rate, key=lambda rate: by_rate[rate]) for arm, by_rate in losses.items()}
+    if chosen:
+        tell(f"learning rates: {', '.join(f'{arm} {rate:g}' for arm, rate in chosen.items())}")
+    return chosen
+
+
+def _carried_out(
+    plan: Plan, folder: Path, jobs: list[Job], rates: dict[str, float], crew: Crew, tell: Callable[[str], object]
+) -> Iterator[tuple[Job, Values]]:
+    """Each job with its values, from its file where it was done before."""
+    missing = []
+    for each in jobs:
+        values = _read(folder / JOBS / f"{each.name}.json")
+        if values is None:
+            missing.append(each)
+        else:
+            yield each, values
+    given = [(plan, each.arm, each.seed, rates.get(each.arm) if each.rate is None else each.rate,
+              1.0 if each.rate is None else budget.SEARCH) for each in missing]  # fmt: skip
+    began = time.monotonic()
+    for count, (number, values) in enumerate(crew.all(carry_out, given), 1):
+        each = missing[number]
+        checkpoint.write_text(folder / JOBS / f"{each.name}.json", json.dumps(values))
+        left = (time.monotonic() - began) / count * (len(missing) - count)
+        tell(_line(plan.experiment, each, values, len(missing) - count, left))
+        yield each, values
+
+
+def _line(experiment: Experiment, done: Job, values: Values, jobs: int, left: float) -> str:
+    """One line of progress."""
+    keys = [key for arm, key in experiment.contrasts.values() if arm == done.arm] or [experiment.metric]
+    keys = ["train_loss"] if done.rate is not None else keys
+    told = ", ".join(f"{key} {values[key]:.4g}" for key in keys if isinstance(values.get(key), int | float))
+    told += ", diverged" if values.get("diverged") else ""
+    remains = f"{jobs} jobs left, about {left / 60:.1f} min" if jobs else "done"
+    return f"{done.arm}, {'rate ' + format(done.rate, 'g') if done.rate else f'seed {done.seed}'}: {told}; {remains}"
+
+
+def write_result(plan: Plan, folder: Path, results: Results) -> Path:
+    """The result file: everything that a report says."""
+    experiment, verdict = plan.experiment, judge(plan.experiment, results)
+    cost = sum(values.get("seconds", 0.0) for by_seed in results.values() for values in by_seed.values())
+    by_arm = {arm: {str(seed): values for seed, values in sorted(one.items())} for arm, one in results.items()}
+    hardware = machine() if plan.device == "cpu" else torch.cuda.get_device_name()
+    content = {
+        "id": experiment.id, "paper": paper_of(experiment), "data": Path(plan.data).name,
+        "setting": _plain(plan.setting), "epochs": plan.epochs, "width": plan.width, "seeds": list(plan.seeds),
+        "said": list(plan.said),
+        "verdict": verdict.verdict, "findings": [_plain(finding) for finding in verdict.findings],
+        "arms": by_arm, "cost_seconds": round(cost, 1), "machine": hardware, "revision": revision(),
+        "versions": versions(), "command": shlex.join(["convnets", *sys.argv[1:]]), "ended": now(),
+    }  # fmt: skip
+    path = folder / RESULT
+    checkpoint.write_text(path, json.dumps(content, separators=(",", ":")))
+    return path
+
+
+def read_result(path: Path) -> tuple[Values, Results, Verdict]:
+    """A result file, its values by arm and seed, and the verdict by today's rule. Raises UsageError."""
+    from ..experiments import find
+
+    content = _read(path)
+    if content is None:
+        raise UsageError(f"{path}: no result there; convnets reproduce run ID makes one")
+    results = {arm: {int(seed): values for seed, values in by_seed.items()} for arm, by_seed in content["arms"].items()}
+    return content, results, judge(find(content["id"]), results)
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses as JSON has them."""
+    return json.loads(json.dumps(dataclasses.asdict(value), default=dict))
+
+
+def _read(path: Path) -> Any:
+    """The JSON of a file; None where there is none, or not a whole one."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,27 @@
+"""Which pictures an experiment gets: what the user has, what can be downloaded, or the built-in digits."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..data import open_source
+from ..errors import ConvnetsError
+from ..experiments import Experiment
+from .plan import Plan, setting_of
+
+SIZE = 16  # of digits, which have 8 pixels, unless a network needs more
+
+
+def plan_of(experiment: Experiment, scale: str, sources: dict[str, str], seeds: int, device: str) -> Plan:
+    """The plan of an experiment before its time is known. `sources`: what to take for a data set's name."""
+    setting = setting_of(experiment, scale)
+    asked = sources.get(setting.data, sources.get("", setting.data))
+    said: tuple[str, ...] = ()
+    if asked == setting.data != "digits":
+        try:
+            open_source(asked)
+        except ConvnetsError as error:
+            said = (f"pictures: the built-in digits in place of {asked} ({error}); --data SRC takes others",)
+            setting = dataclasses.replace(setting, data="digits", size=min(setting.size, max(SIZE, setting.least_size)))
+            asked = "digits"
+    return Plan(experiment, setting, asked, tuple(range(seeds)), device, said=said)

@@ -1,0 +1,149 @@
+"""Experiments from the plan to the report, on a few digits."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from convnets import experiments
+from convnets.cli.reproduce import command, read_minutes, read_sources
+from convnets.errors import UsageError
+from convnets.experiments import Arm, Setting
+from convnets.reproduce import Plan, budget, pictures, run
+from convnets.reproduce.networks import SMALL, build
+from convnets.reproduce.report import write_report, write_scoreboard
+from convnets.reproduce.sources import plan_of
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", experiments.every())
+def test_every_experiment_runs(name: str, tmp_path: Path) -> None:
+    """A few steps of every arm, and the report of that."""
+    plan = plan_of(experiments.find(name), "tiny", {"": "digits"}, 1, "cpu")
+    results: Any = {arm: {0: run.carry_out(plan, arm, 0, None, 1.0)} for arm in plan.experiment.arms}
+    result = run.write_result(plan, tmp_path, results)
+    lines = list(write_report(result))
+    assert lines[0].startswith("? "), "one seed decides nothing"
+    page = (tmp_path / "report.html").read_text()
+    assert plan.experiment.title in page and "<svg" in page and not re.search(r"(src|href)=.http", page)
+    for finding in json.loads(result.read_text())["findings"]:
+        found = finding["mean"]
+        assert found is not None
+
+
+def test_a_run_goes_on_and_ends_with_a_verdict(tmp_path: Path) -> None:
+    said: list[str] = []
+    plan = plan_of(experiments.find("max_vs_average_pooling"), "tiny", {"": "digits"}, 3, "cpu")
+    first = run.run(plan, tmp_path, 1.0, 2, said.append)
+    content, results, _ = run.read_result(first)
+    assert content["seeds"] == [0, 1, 2] and all(len(by_seed) == 3 for by_seed in results.values())
+    assert sum(", seed " in line for line in said) == 6 and said[-1].endswith("done")
+    (tmp_path / run.JOBS / "avg-1.json").unlink()
+    said.clear()
+    _, again, _ = run.read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
+    assert sum(", seed " in line for line in said) == 1, "only what was missing"
+    for arm, by_seed in results.items():
+        for seed, values in by_seed.items():
+            assert again[arm][seed]["test_error"] == values["test_error"], "the same seed gives the same result"
+    other = plan_of(plan.experiment, "small", {"": "digits"}, 3, "cpu")
+    with pytest.raises(UsageError, match="holds another run"):
+        run.run(other, tmp_path, 1.0, 2, said.append)
+
+
+def test_the_budget_decides_epochs_and_width() -> None:
+    setting = Setting(epochs=20, least_epochs=4, widths=(1.0, 0.5))
+    plan = Plan(experiments.find("lrn"), setting, "digits", (0, 1, 2))
+    paces = {"with": 2.0, "without": 2.0}  # 12 s an epoch of all, 6 with two workers
+    fitted = budget.within(plan, paces, 60.0, 2)
+    assert fitted is not None and fitted.epochs == int(budget.USED * 60 / 6)
+    assert "8 epochs" in fitted.said[-1]
+    longer = budget.within(plan, paces, 6000.0, 2)
+    assert longer is not None and longer.epochs == 20
+    assert budget.within(plan, paces, 20.0, 2) is None
+
+
+def test_rates_are_searched_for_each_arm(tmp_path: Path) -> None:
+    said: list[str] = []
+    plan = plan_of(experiments.find("relu_vs_tanh"), "tiny", {"": "digits"}, 1, "cpu")
+    content, results, _ = run.read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
+    chosen = next(line for line in said if line.startswith("learning rates"))
+    for arm, by_seed in results.items():
+        assert by_seed[0]["rate"] in plan.experiment.rates and f"{arm} {by_seed[0]['rate']:g}" in chosen
+    assert content["verdict"] == "undecided"
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_networks_learn_and_know_their_width(name: str) -> None:
+    from convnets.reproduce.chain import Task
+
+    values = {"layers": "conv 16 3, pool 2 2, conv 16 3, gap"} if name == "chain" else {}
+    wide, narrow = (build(name, values, Task(10, 3, 16, width), 0) for width in (1.0, 0.5))
+    assert wide(torch.zeros(2, 3, 16, 16)).shape == (2, 10)
+    parameters = [sum(p.numel() for p in network.parameters()) for network in (wide, narrow)]
+    assert parameters[0] > 1.5 * parameters[1]
+
+
+def test_pictures_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVNETS_CACHE", str(tmp_path))
+    setting = Setting("digits", 16, 50, 20)
+    first = pictures.load(setting, "digits")
+    monkeypatch.setattr(pictures, "open_source", None)  # not asked again
+    second = pictures.load(setting, "digits")
+    assert (first.train.pictures.load(3) == second.train.pictures.load(3)).all()
+    assert len(first.train) == 50 and len(first.test) == 20 and first.train.pictures.load(0).shape == (16, 16, 1)
+
+
+def test_where_there_are_no_pictures_the_digits_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(experiments.find("lrn"), "small", {}, 3, "cpu")
+    if plan.data == "digits":
+        assert "built-in digits" in plan.said[0] and plan.setting.data == "digits"
+    mine = plan_of(experiments.find("lrn"), "small", {"cifar10": "somewhere"}, 3, "cpu")
+    assert mine.data == "somewhere"
+
+
+def test_a_diverged_run_is_a_result() -> None:
+    one = experiments.find("lrn")
+    plan = plan_of(one, "tiny", {"": "digits"}, 1, "cpu")
+    wild = Arm({"layers": "conv 8 3, gap"}, ("optimizer.lr=1e9",))
+    plan = Plan(**{**vars(plan), "experiment": type(one)(**{**vars(one), "arms": {"with": wild}})})
+    values = run.carry_out(plan, "with", 0, None, 1.0)
+    assert values["diverged"] and values["test_error"] == 90.0
+
+
+def test_the_command(tmp_path: Path) -> None:
+    asked = CliRunner().invoke(command, ["run", "overlapping_pooling", "--scale", "tiny", "--data", "digits",
+                                         "--out", str(tmp_path)])  # fmt: skip
+    assert asked.exit_code == 0, asked.output
+    assert "report.html" in asked.output
+    shown = CliRunner().invoke(command, ["show", "overlapping_pooling"])
+    assert "expected of test_error" in shown.output and "3x3 < 2x2" in shown.output
+    listed = CliRunner().invoke(command, ["list", "alexnet", "--json"])
+    assert {row["id"] for row in json.loads(listed.output)} >= {"relu_vs_tanh", "lrn"}
+    written = CliRunner().invoke(command, ["report", "--all", "--out", str(tmp_path)])
+    assert "written" in written.output and "overlapping_pooling" in (tmp_path / "claims.md").read_text()
+
+
+def test_refusals(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean relu_vs_tanh"):
+        experiments.find("relu_vs_tan")
+    with pytest.raises(UsageError, match="90s, 20m or 2h"):
+        read_minutes("soon")
+    assert [read_minutes(text) for text in ("90s", "20m", "2h", "5")] == [1.5, 20.0, 120.0, 5.0]
+    assert read_sources(("mnist=here", "there")) == {"mnist": "here", "": "there"}
+    with pytest.raises(UsageError, match="no results there"):
+        write_scoreboard(tmp_path, tmp_path / "claims.md")
+    with pytest.raises(UsageError, match="no result there"):
+        run.read_result(tmp_path / "result.json")
