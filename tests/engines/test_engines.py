@@ -90,6 +90,27 @@ def test_every_engine_gives_the_same_answers(run_folder: Path, engine: str, capf
     assert capfd.readouterr().out == ""
 
 
+def test_a_signal_after_openvino_is_gone(run_folder: Path) -> None:
+    """OpenVINO sets a stack for signals of its own and frees it: the next signal must not end the process."""
+    needs("openvino")
+    code = f"""
+import gc, os, signal
+from convnets import Predictor
+import numpy as np
+picture = np.zeros((40, 40, 3), np.uint8)
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+first, second = (Predictor({str(run_folder)!r}, engine="openvino") for _ in range(2))
+first(picture), second(picture)
+del first
+gc.collect()
+del second
+gc.collect()
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
+
+
 def test_a_few_are_asked_for_one_by_one(run_folder: Path) -> None:
     """An engine that fills its batch up would take as long for two pictures as for sixteen."""
     needs("openvino")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import sys
@@ -49,6 +50,30 @@ def quiet() -> Iterator[None]:
             os.dup2(copy, stream)
             os.close(copy)
         os.close(nowhere)
+
+
+class _SignalStack(ctypes.Structure):
+    """`stack_t` of signal.h."""
+
+    _fields_ = (("place", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+@contextlib.contextmanager
+def signal_stack_kept() -> Iterator[None]:
+    """The stack on which this thread handles signals is the same afterwards.
+
+    OpenVINO's plugin sets one of its own. When several are unloaded in the order in which they were made, it leaves one
+    set that it has freed, and the next signal that Python handles ends the process.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    system, before = ctypes.CDLL(None), _SignalStack()
+    system.sigaltstack(None, ctypes.byref(before))
+    try:
+        yield
+    finally:
+        system.sigaltstack(ctypes.byref(before), None)
 
 
 @contextlib.contextmanager

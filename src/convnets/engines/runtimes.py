@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from .files import INPUT, OUTPUT, quiet
+from .files import INPUT, OUTPUT, quiet, signal_stack_kept
 
 # How long a thread of ONNX Runtime asks for more work before it sleeps. By default it is a millisecond, which on a busy
 # machine takes the time of what it waits for; with none, small networks lose a tenth on an idle one.
@@ -73,7 +73,8 @@ def open_openvino(path: Path, threads: int) -> Engine:
         if pictures.shape not in compiled:
             own = model.clone()
             own.reshape(list(pictures.shape))
-            compiled[pictures.shape] = core.compile_model(own, "CPU", options)
+            with signal_stack_kept():
+                compiled[pictures.shape] = core.compile_model(own, "CPU", options)
         logits: np.ndarray = compiled[pictures.shape](pictures)[0]
         return logits
 
