@@ -94,7 +94,7 @@ def chain(
     if not layers.rstrip().endswith("gap"):
         rows["classifier"] = FullyConnected(shape[0] * shape[1] * shape[2], task.classes)
     network = Network(rows, head=list(rows)[-1], initialise=choose("init", init, RULES), input_size=task.size)
-    _start_biases(network, bias)
+    _start(network, bias)
     return network
 
 
@@ -130,7 +130,10 @@ def _between(
     raise UsageError(f"layer {kind!r} is unknown; valid ones: conv, lin, fc, pool, lrn, drop, gap")
 
 
-def _start_biases(network: Network, value: float) -> None:
+def _start(network: Network, bias: float) -> None:
+    """Biases at their value; a classifier that begins near zero, since none of these networks is to begin with large
+    losses."""
     layers = [part for part in network.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
     for layer in layers[1:-1]:
-        nn.init.constant_(layer.bias, value)  # type: ignore[arg-type]
+        nn.init.constant_(layer.bias, bias)  # type: ignore[arg-type]
+    nn.init.normal_(layers[-1].weight, std=0.01)
