@@ -161,7 +161,7 @@ def scale_invariance(plan: Plan, arm: str, seed: int) -> Values:
         scaled = (factor * weights).requires_grad_()
         output = nn.functional.batch_norm(inputs @ scaled.T, None, None, training=True, eps=1e-30)
         (gradient,) = torch.autograd.grad((output * pull).sum(), scaled)
-        return output, factor * gradient
+        return output.detach(), factor * gradient
 
     pairs = zip(pair(scale), pair(1.0), strict=True)
     return {"deviation": max(float((one - other).abs().max() / other.abs().max()) for one, other in pairs)}
