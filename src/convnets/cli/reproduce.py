@@ -52,7 +52,7 @@ def show(name: str) -> None:
         values = ", ".join(f"{key}={value}" for key, value in what.values.items())
         rows.append((arm, what.network or one.network or one.measure, values, " ".join(what.recipe)))
     click.echo(table(["arm", "network", "with", "recipe"], rows))
-    click.echo(f"\nexpected of {one.metric} ({one.unit}; less is better): {'; '.join(one.expect)}")
+    click.echo(f"\nexpected of {one.metric} ({one.unit}): {'; '.join(one.expect)}")
     if one.published:
         click.echo(f"published: {', '.join(f'{arm} {value}' for arm, value in one.published.items())}")
     setting = one.setting

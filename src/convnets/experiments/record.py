@@ -55,7 +55,7 @@ class Setting:
 class Experiment:
     """A claim and how it is tried.
 
-    `expect` are relations of the arms by `metric`, of which less is better: "relu < tanh", "a < b < c", "a ~ b". A
+    `expect` are relations of the arms by `metric`: "relu < tanh", "a < b < c", or "a ~ b" for about the same. A
     difference below `least` does not count, and "about the same" is within it. `measure` names what is done with each
     arm and seed: "train", or another procedure of `reproduce.measures`; `probes` what is looked at while training.
     `contrasts` are further arms for a claim about one and the same network: each is a value (arm, key) of another arm's

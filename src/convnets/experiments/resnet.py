@@ -91,12 +91,13 @@ EXPERIMENTS = (
         "region (Lin, Jegelka 2018).",
         where="follows from Eq. 1; Lin, Jegelka 2018, Fig. 1",
         covers=(),
-        arms={"residual": Arm({"residual": True, "depth": 20}), "plain": Arm({"residual": False, "depth": 20})},
+        arms={"residual": Arm({"residual": True, "depth": 20}), "plain": Arm({"residual": False, "depth": 5})},
         expect=("residual < plain",),
         metric="error", unit="% of the plane taken wrongly", least=1.0,
         measure="unit_disc",
         figure="pictures",
-        differs="Not a claim of the paper, but about its block; synthetic points.",
+        differs="Not a claim of the paper, but about its block; synthetic points. Of plain networks the shallower ones "
+        "train at all, so it has 5 layers.",
     ),
 )
 

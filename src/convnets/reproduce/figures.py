@@ -47,7 +47,8 @@ def dots(axis: Any, experiment: Experiment, results: Results) -> None:
         axis.plot([place] * len(values), values, "o", color=colour, alpha=0.7, markersize=5)
         if values:
             axis.hlines(np.mean(values), place - 0.3, place + 0.3, color=colour, linewidth=2)
-    axis.set_xticks(range(len(shown)), list(shown), rotation=30 if len(shown) > 3 else 0)
+    turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(shown) > 3 else {}
+    axis.set_xticks(range(len(shown)), list(shown), **turned)
     axis.set_xlim(-0.6, len(shown) - 0.4)
     axis.set_title(experiment.unit, fontsize=9)
 

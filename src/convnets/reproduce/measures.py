@@ -50,7 +50,6 @@ def drawing(plan: Plan, arm: str, seed: int) -> Values:
     grid = picture.reshape(HEIGHT, WIDTH, 3)
     variation = float(np.abs(np.diff(grid, axis=0)).mean() * HEIGHT + np.abs(np.diff(grid, axis=1)).mean() * WIDTH)
     found: Values = {"variation": round(variation, 3), "nonlinear": round(float(rest.var()), 4), "deviation": deviation}
-    found["simplicity"] = -found["variation"]
     if seed == plan.seeds[0]:
         found["picture"] = _png(np.clip(100 * grid[::2, ::2] + 128, 0, 255).astype(np.uint8))
     return found

@@ -22,6 +22,7 @@ class Plan:
     data: str
     seeds: tuple[int, ...]
     device: str = "cpu"
+    scale: str = "small"
     epochs: int = 1
     width: float = 1.0
     said: tuple[str, ...] = ()

@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import os
 import shlex
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -18,10 +17,11 @@ import torch
 
 from ..cache import machine
 from ..errors import Interrupted, UsageError
-from ..experiments import Experiment, paper_of
+from ..experiments import paper_of
 from ..runs import checkpoint
 from ..runs.folder import now, revision, versions
 from . import budget, job, measures
+from .board import Board
 from .plan import Plan
 from .verdict import Verdict, judge
 
@@ -163,23 +163,13 @@ def _carried_out(
             yield each, values
     given = [(plan, each.arm, each.seed, rates.get(each.arm) if each.rate is None else each.rate,
               1.0 if each.rate is None else budget.SEARCH) for each in missing]  # fmt: skip
-    began = time.monotonic()
+    board, began = Board(plan.experiment, plan.seeds, tell), time.monotonic()
     for count, (number, values) in enumerate(crew.all(carry_out, given), 1):
         each = missing[number]
         checkpoint.write_text(folder / JOBS / f"{each.name}.json", json.dumps(values))
         left = (time.monotonic() - began) / count * (len(missing) - count)
-        tell(_line(plan.experiment, each, values, len(missing) - count, left))
+        board.note(each.arm, each.seed, each.rate, values, len(missing) - count, left)
         yield each, values
-
-
-def _line(experiment: Experiment, done: Job, values: Values, jobs: int, left: float) -> str:
-    """One line of progress."""
-    keys = [key for arm, key in experiment.contrasts.values() if arm == done.arm] or [experiment.metric]
-    keys = ["train_loss"] if done.rate is not None else keys
-    told = ", ".join(f"{key} {values[key]:.4g}" for key in keys if isinstance(values.get(key), int | float))
-    told += ", diverged" if values.get("diverged") else ""
-    remains = f"{jobs} jobs left, about {left / 60:.1f} min" if jobs else "done"
-    return f"{done.arm}, {'rate ' + format(done.rate, 'g') if done.rate else f'seed {done.seed}'}: {told}; {remains}"
 
 
 def write_result(plan: Plan, folder: Path, results: Results) -> Path:
@@ -194,11 +184,18 @@ def write_result(plan: Plan, folder: Path, results: Results) -> Path:
         "said": list(plan.said),
         "verdict": verdict.verdict, "findings": [_plain(finding) for finding in verdict.findings],
         "arms": by_arm, "cost_seconds": round(cost, 1), "machine": hardware, "revision": revision(),
-        "versions": versions(), "command": shlex.join(["convnets", *sys.argv[1:]]), "ended": now(),
+        "versions": versions(), "command": _command(plan), "ended": now(),
     }  # fmt: skip
     path = folder / RESULT
     checkpoint.write_text(path, json.dumps(content, separators=(",", ":")))
     return path
+
+
+def _command(plan: Plan) -> str:
+    """What does it again, on any machine."""
+    data = plan.setting.data
+    source = "" if plan.data == data else f" --data {data}={shlex.quote(Path(plan.data).name)}"
+    return f"convnets reproduce run {plan.experiment.id}{source} --scale {plan.scale} --seeds {len(plan.seeds)}"
 
 
 def read_result(path: Path) -> tuple[Values, Results, Verdict]:

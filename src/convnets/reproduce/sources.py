@@ -24,4 +24,4 @@ def plan_of(experiment: Experiment, scale: str, sources: dict[str, str], seeds: 
             said = (f"pictures: the built-in digits in place of {asked} ({error}); --data SRC takes others",)
             setting = dataclasses.replace(setting, data="digits", size=min(setting.size, max(SIZE, setting.least_size)))
             asked = "digits"
-    return Plan(experiment, setting, asked, tuple(range(seeds)), device, said=said)
+    return Plan(experiment, setting, asked, tuple(range(seeds)), device, scale, said=said)
