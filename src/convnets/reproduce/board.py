@@ -33,7 +33,7 @@ class Board:
             self.tell(f"{arm}, seed {seed}: {self._told(arm, values)}; {remains}")
             return
         lines = [*self.rows(), f"{self.experiment.unit}; {remains}"]
-        print(f"\x1b[{self.height}F\x1b[J" * bool(self.height) + "\n".join(lines), flush=True)
+        self.tell(f"\x1b[{self.height}F\x1b[J" * bool(self.height) + "\n".join(lines))
         self.height = len(lines)
 
     def rows(self) -> list[str]:

@@ -6,7 +6,6 @@ import html
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,10 @@ from . import figures
 from .run import RESULT, Results, Values, read_result
 from .verdict import RULE, Verdict, compared
 
+SMALL = (
+    "Small networks, small pictures and few epochs on two processor cores: what is tried is the direction of a claim, "
+    "not its number."
+)
 MARKS = {"holds": "✓", "does not hold at this scale": "✗", "undecided": "?"}
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; }
@@ -52,7 +55,7 @@ def rows(experiment: Experiment, results: Results) -> list[tuple[str, str, str, 
         values = [float(value) for one in by_seed.values() if (value := one.get(experiment.metric)) is not None]
         ours = "diverged" if any(one.get("diverged") for one in by_seed.values()) else "none"
         if values:
-            spread = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else ""
+            spread = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 and np.ptp(values) > 1e-9 else ""
             ours = f"{np.mean(values):.4g}{spread}" + (" (diverged)" if ours == "diverged" else "")
         found.append((arm, ours, str(len(values)), str(experiment.published.get(arm, ""))))
     return found
@@ -129,40 +132,48 @@ def about(content: Values) -> str:
 
 
 def write_scoreboard(folder: Path, to: Path) -> str:
-    """All results below `folder` as one table with their figures; a line on it."""
-    lines, counts = [], dict.fromkeys(MARKS, 0)
-    for paper in PAPERS:
-        for experiment in of_paper(paper):
-            path = folder / experiment.id / RESULT
-            if path.exists():
-                verdict, line = _score(paper, experiment, path, to)
-                counts[verdict] += 1
-                lines.append(line)
-    if not lines:
+    """All results below `folder` as one table, then each with its figure; a line on it."""
+    scores, sections, counts = [], [], dict.fromkeys(MARKS, 0)
+    for experiment in (one for paper in PAPERS for one in of_paper(paper)):
+        path = folder / experiment.id / RESULT
+        if path.exists():
+            content, results, verdict = read_result(path)
+            counts[verdict.verdict] += 1
+            scores.append(_score(experiment, content, results, verdict))
+            sections.append(_section(experiment, content, results, verdict, path, to))
+    if not scores:
         raise UsageError(f"{folder}: no results there; convnets reproduce run ID makes them")
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    head = ("| paper | claim | published | ours | verdict | minutes | |\n| --- | --- | --- | --- | --- | --- | --- |")
-    checkpoint.write_text(to, f"""# The papers' claims, run again
-
-{len(lines)} claims: {told}. Small networks, small pictures and few epochs on two processor cores: what is tried is the
-direction of a claim, not its number. {RULE}
-
-{head}
-{chr(10).join(lines)}
-""")  # fmt: skip
+    head = "| paper | claim | published | ours | verdict | minutes |\n| --- | --- | --- | --- | --- | --- |"
+    lines, pages = "\n".join(scores), "\n".join(sections)
+    checkpoint.write_text(to, f"# The papers' claims, run again\n\n{len(scores)} claims: {told}. {SMALL}\n\n{RULE}\n\n"
+                              f"{head}\n{lines}\n\n{pages}")  # fmt: skip
     return f"written: {to} ({told})"
 
 
-def _score(paper: str, experiment: Experiment, path: Path, to: Path) -> tuple[str, str]:
-    content, results, verdict = read_result(path)
-    svg = path.with_name("figure.svg")
-    if not svg.exists():
-        checkpoint.write_text(svg, figures.draw(experiment, results))
-    table: Any = rows(experiment, results)
+def _score(experiment: Experiment, content: Values, results: Results, verdict: Verdict) -> str:
+    """A line of the table."""
+    table = rows(experiment, results)
     published = "; ".join(f"{arm} {number}" for arm, _, _, number in table if number)
     ours = "; ".join(f"{arm} {value}" for arm, value, _, _ in table)
-    link = Path(os.path.relpath(svg, to.parent)).as_posix()
-    cells = (paper, f"{experiment.claim} ({experiment.where})", published, f"{ours} ({experiment.unit})",
-             f"{MARKS[verdict.verdict]} {verdict.verdict}", f"{content['cost_seconds'] / 60:.0f}",
-             f"[figure]({link}) `{experiment.id}`")  # fmt: skip
-    return verdict.verdict, f"| {' | '.join(cells)} |"
+    minutes = f"{content['cost_seconds'] / 60:.0f}"
+    claim = f"[{experiment.title}](#{_anchor(experiment.title)})"
+    cells = content["paper"], claim, published, ours, f"{MARKS[verdict.verdict]} {verdict.verdict}", minutes
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _section(
+    experiment: Experiment, content: Values, results: Results, verdict: Verdict, path: Path, to: Path
+) -> str:
+    """A claim with its figure."""
+    svg = path.with_name("figure.svg")
+    checkpoint.write_text(svg, figures.draw(experiment, results))
+    beside = Path(os.path.relpath(svg, to.parent)).as_posix()
+    whole = text(experiment, content, results, verdict).replace("](figure.svg)", f"]({beside})")
+    return "#" + whole.replace(f"{RULE} Here a difference counts", "A difference counts")
+
+
+def _anchor(title: str) -> str:
+    """As GitHub makes it of a heading."""
+    kept = "".join(letter for letter in title.lower() if letter.isalnum() or letter in " -_")
+    return kept.replace(" ", "-")

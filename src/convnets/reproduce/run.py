@@ -193,8 +193,8 @@ def write_result(plan: Plan, folder: Path, results: Results) -> Path:
 
 def _command(plan: Plan) -> str:
     """What does it again, on any machine."""
-    data = plan.setting.data
-    source = "" if plan.data == data else f" --data {data}={shlex.quote(Path(plan.data).name)}"
+    data, trains = plan.setting.data, plan.experiment.measure == "train"
+    source = "" if plan.data == data or not trains else f" --data {data}={shlex.quote(Path(plan.data).name)}"
     return f"convnets reproduce run {plan.experiment.id}{source} --scale {plan.scale} --seeds {len(plan.seeds)}"
 
 
