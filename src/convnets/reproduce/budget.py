@@ -52,5 +52,5 @@ def within(plan: Plan, paces: dict[str, float], budget: float, workers: int) -> 
     if epochs < setting.least_epochs:
         return None
     epochs = min(setting.epochs, epochs)
-    said = f"{epochs} epochs, {plan.width:g} times the channels: one of all arms and seeds takes about {epoch:.1f} s"
+    said = f"{epochs} epochs, {plan.width:g} times the channels; an epoch of all arms and seeds takes {epoch:.1f} s"
     return dataclasses.replace(plan, epochs=epochs, said=(*plan.said, said))

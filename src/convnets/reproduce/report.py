@@ -28,7 +28,8 @@ blockquote { margin: 1rem 0; padding: .2rem 1rem; border-left: 4px solid #0072B2
 table { border-collapse: collapse; margin: 1rem 0; }
 td, th { padding: .25rem .8rem; border-bottom: 1px solid var(--line); text-align: left;
 font-variant-numeric: tabular-nums; } .verdict { font-size: 1.3rem; font-weight: 600; }
-.figure { background: #fff; padding: .5rem; overflow-x: auto; } .figure svg { max-width: 100%; height: auto; }
+.figure { background: #fff; padding: .5rem; overflow-x: auto; }
+.figure svg { width: 100%; min-width: 40rem; height: auto; } main { overflow-x: auto; }
 small, footer { color: #777; } code { overflow-wrap: anywhere; }
 """
 
@@ -61,6 +62,17 @@ def rows(experiment: Experiment, results: Results) -> list[tuple[str, str, str, 
     return found
 
 
+def arms_of(experiment: Experiment) -> list[tuple[str, str, str]]:
+    """Each arm with its network and what the recipe has besides the usual."""
+    found = []
+    for name, arm in experiment.arms.items():
+        values = ", ".join(f"{key} = {value}" for key, value in arm.values.items())
+        network = arm.network or experiment.network or experiment.measure.replace("_", " ")
+        recipe = ", ".join((*experiment.recipe, *arm.recipe)) if experiment.measure == "train" else ""
+        found.append((name, f"{network}: {values}" if values else network, recipe or "the usual recipe"))
+    return found
+
+
 def page(experiment: Experiment, content: Values, results: Results, verdict: Verdict, svg: str) -> str:
     """The report as one HTML page, self-contained."""
     say = html.escape
@@ -69,6 +81,7 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
         f"<tr><td>{say(one.relation)}</td><td>{one.mean:.3g}</td><td>{one.low:.3g} to {one.high:.3g}</td>"
         f"<td>{say(one.verdict)}</td></tr>" for one in verdict.findings
     )  # fmt: skip
+    compared_ = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in arms_of(experiment))
     said = "".join(f"<li>{say(line)}</li>" for line in differences(experiment, content))
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{say(experiment.title)}</title><style>{STYLE}</style>
@@ -78,6 +91,7 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
 <div class="figure">{svg}</div>
 <table><tr><th>arm</th><th>ours: {say(experiment.unit)}</th><th>seeds</th><th>the paper</th></tr>{arms}</table>
 <table><tr><th>expected</th><th>difference</th><th>95 % interval</th><th></th></tr>{found}</table>
+<h2>What was compared</h2><table><tr><th>arm</th><th>network</th><th>trained with</th></tr>{compared_}</table>
 <h2>What is different from the paper</h2><ul>{said}</ul>
 <h2>How it is judged</h2><p>{say(RULE)} Here a difference counts from {experiment.least:g} on.</p>
 <footer><p><code>{say(content["command"])}</code><br>{say(about(content))}</p></footer></html>
@@ -89,6 +103,7 @@ def text(experiment: Experiment, content: Values, results: Results, verdict: Ver
     arms = "\n".join(f"| {' | '.join(row)} |" for row in rows(experiment, results))
     found = "\n".join(f"| {one.relation} | {one.mean:.3g} | {one.low:.3g} to {one.high:.3g} | {one.verdict} |"
                       for one in verdict.findings)  # fmt: skip
+    compared_ = "\n".join(f"| {' | '.join(row)} |" for row in arms_of(experiment))
     said = "\n".join(f"- {line}" for line in differences(experiment, content))
     return f"""# {experiment.title}
 
@@ -98,13 +113,17 @@ def text(experiment: Experiment, content: Values, results: Results, verdict: Ver
 
 ![{experiment.title}](figure.svg)
 
-| arm | ours: {experiment.unit} | seeds | the paper |
+| arm | ours: {experiment.unit.replace("|", chr(92) + "|")} | seeds | the paper |
 | --- | --- | --- | --- |
 {arms}
 
 | expected | difference | 95 % interval | |
 | --- | --- | --- | --- |
 {found}
+
+| arm | network | trained with |
+| --- | --- | --- |
+{compared_}
 
 What is different from the paper:
 
