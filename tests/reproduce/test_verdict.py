@@ -30,6 +30,9 @@ def results(**errors: Sequence[float | None]) -> Results:
         ([14.0, 14.3, 14.1], [10.0, 10.4, 9.8], FAILS),
         ([10.0, 12.0, 11.0], [11.5, 10.5, 12.5], OPEN),
         ([10.0, 10.1, 9.9], [10.1, 10.0, 9.95], FAILS),  # surely no difference that counts
+        ([10.0, 10.1, 9.9], [10.2, 10.3, 10.1], FAILS),  # sure, and too small to count
+        ([90.0, 89.9, 90.1], [90.1, 90.0, 89.9], OPEN),  # neither learned anything
+        ([10.0, 10.4, 9.8], [10.0, 10.4, 9.8], OPEN),  # nothing was changed
         ([10.0, 10.4], [14.0, 14.3], OPEN),  # two seeds
         ([10.0, 10.4, 9.8], [14.0, 14.3, None], OPEN),
         ([10.0, 10.4, 9.8], [14.0, 14.3, math.nan], OPEN),
@@ -43,6 +46,7 @@ def test_below(a: list[float | None], b: list[float | None], expected: str) -> N
     ("a", "b", "expected"),
     [
         ([10.0, 10.1, 9.9], [10.1, 10.0, 9.95], HOLDS),
+        ([90.0, 89.9, 90.1], [90.1, 90.0, 89.95], OPEN),
         ([10.0, 10.4, 9.8], [14.0, 14.3, 14.1], FAILS),
         ([10.0, 12.0, 11.0], [11.5, 10.5, 12.5], OPEN),
     ],

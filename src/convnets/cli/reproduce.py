@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .. import experiments
-from ..errors import UsageError
+from ..errors import ConvnetsError, Interrupted, UsageError
 from .common import device_option, pick_device, table
 
 ROOT = Path("reproductions")
@@ -88,12 +88,21 @@ def run(
 
     on = pick_device(device)
     count = workers or (cores() if on.type == "cpu" else 1)
+    failed: list[ConvnetsError] = []
     for one in chosen:
         click.echo(f"{one.id}: {one.claim}")
-        plan = plan_of(one, scale, sources, seeds or one.seeds, str(on))
-        result = carry_out(plan, out / one.id, minutes, count, click.echo)
-        for line in write_report(result):
-            click.echo(line)
+        try:
+            plan = plan_of(one, scale, sources, seeds or one.seeds, str(on))
+            result = carry_out(plan, out / one.id, minutes, count, click.echo)
+            for line in write_report(result):
+                click.echo(line)
+        except Interrupted:
+            raise
+        except ConvnetsError as error:  # the others are still worth their time
+            click.echo(f"{one.id}: {error}", err=True)
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 @command.command()

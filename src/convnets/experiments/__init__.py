@@ -51,7 +51,7 @@ def find(name: str) -> Experiment:
 
 def paper_of(experiment: Experiment) -> str:
     """The stem of the paper whose claim it is."""
-    return next(paper for paper in PAPERS if experiment in of_paper(paper))
+    return next(paper for paper in PAPERS if any(one.id == experiment.id for one in of_paper(paper)))
 
 
 def _module(paper: str) -> Any:

@@ -9,7 +9,7 @@ NET = f"{SIX}, gap"
 UNMOVED = ("augment.pad=0", "augment.flip=false")
 RATE = 0.02
 SETTING = Setting(epochs=12)
-MNIST = Setting("mnist", 28, 20_000, 10_000, epochs=12, least_epochs=3, batch_size=60)
+MNIST = Setting("mnist", 28, 20_000, 10_000, epochs=6, least_epochs=3, batch_size=60)
 NORMS = ("batch", "layer", "instance", "group", "weight", "none")
 DRAWN: dict[str, dict[str, str | float]] = {
     "sigmoid": {"activation": "sigmoid", "gamma": 0.0},
@@ -37,7 +37,7 @@ EXPERIMENTS = (
         where="Sec. 4.1, Fig. 1",
         covers=("mnist_activation_distribution",),
         network="mnist_mlp",
-        recipe=("optimizer.lr=0.1", "optimizer.momentum=0", "optimizer.weight_decay=0", "schedule=constant", *UNMOVED),
+        recipe=("optimizer.lr=0.05", "optimizer.momentum=0", "optimizer.weight_decay=0", "schedule=constant", *UNMOVED),
         arms={"with BN": Arm({"bn": True}), "without": Arm({"bn": False})},
         expect=("with BN < without",),
         least=0.2,
@@ -146,8 +146,8 @@ EXPERIMENTS = (
               for share in (0.5, 0.1, 0.05, 0.0)},
         expect=("0% < 50%", "0% ~ 5%"),
         least=1.0,
-        published={"50%": "40 % before", "5%": "5 to 10 % in the ensemble"},
         setting=SETTING,
+        differs="The paper gives shares of dropout, 40 % before and 5 or 10 % with it, and no errors for them.",
     ),
     Experiment(
         id="random_drawings",
@@ -206,6 +206,5 @@ EXPERIMENTS = (
 LEFT_OUT = {
     "population_statistics": "exact, and tested as such: folding into one affine map, and bn_average beside moving "
     "averages",
-    "shuffling": "published for 1,000 classes with the examples of a shard together; with 10 classes every batch has "
-    "all of them",
+    "shuffling": "not run yet: it needs a loader that keeps the composition of its batches",
 }

@@ -19,6 +19,7 @@ EXPERIMENTS = (
         probes=("epochs_to",), options={"epochs_to": {"error": 45.0}},
         setting=Setting(size=16, epochs=20, least_epochs=6, tests=1_000),
         published={"residual": "28.0 % after 20 epochs", "pure": "25.4 % only after 60"},
+        differs="The residual network has 14 % more parameters and 13 % more multiply-adds.",
     ),
     Experiment(
         id="residual_scaling",

@@ -86,6 +86,7 @@ class Experiment:
     published: Mapping[str, float | str] = field(default_factory=dict)
     figure: str = "curves"
     differs: str = ""  # from the paper, beyond data, size and time
+    learning: bool = True  # a network that learned nothing says nothing, whatever is measured
 
     def expectations(self) -> list[Expectation]:
         """The relations pair by pair."""

@@ -95,6 +95,7 @@ EXPERIMENTS = (
         expect=("glorot < normal 0.01", "from A < normal 0.01"),
         metric="train_loss", unit="training loss at the end", least=0.05,
         setting=SETTING,
+        differs="A is trained for as many epochs before, from Glorot's rule, and all layers that fit are taken over.",
     ),
 )  # fmt: skip
 

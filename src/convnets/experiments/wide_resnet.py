@@ -22,7 +22,7 @@ EXPERIMENTS = (
     Experiment(
         id="width_vs_depth",
         title="Wide and shallow against thin and deep",
-        claim="At equal parameters a wide shallow network is as good as a thin deep one, and much quicker.",
+        claim="A wide shallow network takes far less time than a thin deep one of as many parameters.",
         where="Sec. 3, Fig. 4",
         covers=("speed",),
         network="small wrn",
@@ -31,6 +31,7 @@ EXPERIMENTS = (
         metric="seconds", unit="seconds of training", least=1.0,
         published={"WRN-16-2": "1 (WRN-40-4)", "WRN-58-1": "about 8 times (ResNet-1001)"},
         setting=SETTING,
+        differs="0.69 against 0.86 million parameters; only the time is compared.",
     ),
     Experiment(
         id="block_convolutions",
@@ -47,14 +48,15 @@ EXPERIMENTS = (
     Experiment(
         id="dropout_in_block",
         title="Dropout inside the block",
-        claim="Dropout between the convolutions of a wide block helps where the network overfits.",
+        claim="Dropout between the convolutions of a block changes little on CIFAR-10: 4.17 without, 4.39 with it.",
         where="Table 6, p. 9",
         covers=("dropout_in_block",),
         network="small wrn",
-        recipe=("augment.pad=0", "augment.flip=false"),
         arms={"dropout": Arm({"units": 1, "widening": 2, "dropout": 0.3}), "none": Arm({"units": 1, "widening": 2})},
-        expect=("dropout < none",),
-        setting=Setting(size=16, pictures=4_000, tests=4_000, epochs=25, least_epochs=8),
+        expect=("dropout ~ none",),
+        least=1.5,
+        published={"dropout": 4.39, "none": 4.17},
+        setting=SETTING,
     ),
 )  # fmt: skip
 

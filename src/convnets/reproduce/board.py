@@ -22,6 +22,11 @@ class Board:
         self.done: dict[str, dict[int, Values]] = {arm: {} for arm in experiment.arms}
         self.live, self.height = sys.stdout.isatty(), 0
 
+    def keep(self, arm: str, seed: int, rate: float | None, values: Values) -> None:
+        """A job was done in an earlier call."""
+        if rate is None:
+            self.done[arm][seed] = values
+
     def note(self, arm: str, seed: int, rate: float | None, values: Values, jobs: int, left: float) -> None:
         """A job is done; so many are left, and about so many seconds."""
         remains = f"{jobs} jobs left, about {left / 60:.1f} min" if jobs else "done"

@@ -82,8 +82,6 @@ def chain(
             rows[name] = stack(**parts)
             continue
         if kind in ("conv", "fc"):
-            if norm == "weight":
-                parts = {key: torch.nn.utils.parametrizations.weight_norm(part) for key, part in parts.items()}
             makes_norm = choose("norm", norm, NORMS)
             normal = {"norm": _norm(makes_norm, kind, shape[0])} if makes_norm else {}
             after = {"act": makes(), **normal} if behind else {**normal, "act": makes()}
@@ -95,6 +93,10 @@ def chain(
         rows["classifier"] = FullyConnected(shape[0] * shape[1] * shape[2], task.classes)
     network = Network(rows, head=list(rows)[-1], initialise=choose("init", init, RULES), input_size=task.size)
     _start(network, bias)
+    if norm == "weight":
+        for row in list(network.modules()):
+            for layer in [part for part in row.children() if isinstance(part, nn.Conv2d)]:
+                torch.nn.utils.parametrizations.weight_norm(layer)
     return network
 
 

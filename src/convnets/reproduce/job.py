@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -24,7 +25,7 @@ from . import networks, pictures
 from .chain import Task
 from .looks import AFTER
 from .plan import Plan
-from .probes import WHILE, Probe
+from .probes import WHILE, EpochsTo, Probe
 
 Values = dict[str, Any]
 PROBES = WHILE | AFTER
@@ -37,19 +38,20 @@ BASE = Recipe(
 def run(plan: Plan, arm: str, seed: int, rate: float | None = None, share: float = 1.0) -> Values:
     """Train an arm with this seed to the end of the plan, or for a `share` of it, and measure it.
 
-    `rate` is a learning rate in place of the recipe's. A loss that is no number is a result: `diverged`.
+    `rate` is a learning rate in place of the recipe's; a run for a share of the plan is watched by no probe. A loss
+    that is no number is a result: `diverged`, and as bad as chance.
     """
     experiment = plan.experiment
     data = pictures.load(plan.setting, plan.data)
     recipe, statistics = recipe_of(plan, arm, seed, data, rate, share)
     network = network_of(experiment, experiment.arms[arm], task_of(plan, data, recipe), seed)
-    if experiment.arms[arm].start:
-        _begin_from(network, plan, arm, data, recipe, statistics, seed)
     training = Training(network, recipe, torch.device(plan.device), statistics)
-    probes = [PROBES[name](**experiment.options.get(name, {})) for name in experiment.probes]
+    probes = [PROBES[name](**experiment.options.get(name, {})) for name in experiment.probes if share == 1.0]
     watcher = Watcher(training, data, probes)
     found: Values = {"parameters": sum(parameter.numel() for parameter in network.parameters())}
     try:
+        if experiment.arms[arm].start:
+            _begin_from(network, plan, arm, data, recipe, statistics, seed)
         loader = loader_of(data.train, recipe, statistics, training.device)
         forward = prepared(training, Machine(training.device))
         for probe in probes:
@@ -60,12 +62,13 @@ def run(plan: Plan, arm: str, seed: int, rate: float | None = None, share: float
     except _EnoughError:
         pass
     found |= {"epochs": training.epoch, "rate": recipe.optimizer.lr, "seconds": round(watcher.seconds, 2)}
-    found |= {"curves": watcher.curves} | watcher.last()
+    found |= {"curves": watcher.curves, "chance": watcher.chance} | watcher.last(found.get("diverged", False))
     if training.average:
         with training.averaged():
             found["averaged_error"] = round(watcher.tested(), 4)
     for probe in probes:
-        found |= probe.end(training, data)
+        if not found.get("diverged") or isinstance(probe, EpochsTo):
+            found |= probe.end(training, data)
     return found
 
 
@@ -140,6 +143,7 @@ class Watcher:
         self.test = loader_of(data.test, training.recipe, training.statistics, training.device, test=True)
         self.curves: dict[str, list[float]] = {key: [] for key in ("train_loss", "train_error", "test_error")}
         self.seconds = 0.0  # of training alone
+        self.chance = 100 * (1 - 1 / training.network.num_classes)
         self.began = time.perf_counter()
 
     def watch(self, groups: Iterable[list[Batch]], training: Training) -> Iterator[list[Batch]]:
@@ -169,11 +173,14 @@ class Watcher:
         return evaluate_network(training.network, self.test, training.recipe.preprocess, training.device,
                                 statistics=training.statistics).top1_error  # fmt: skip
 
-    def last(self) -> Values:
-        """The last values of the curves; chance where there are none."""
-        chance = 100 * (1 - 1 / self.training.network.num_classes)
-        return {key: values[-1] if values else (None if key == "train_loss" else chance)
-                for key, values in self.curves.items()}  # fmt: skip
+    def last(self, diverged: bool) -> Values:
+        """The last values of the curves; those of chance where there are none, or the run diverged."""
+        found = {key: values[-1] for key, values in self.curves.items() if values}
+        if diverged or not found:
+            loss = math.log(self.training.network.num_classes)
+            found = {"train_loss": max(loss, found.get("train_loss", loss)), "train_error": self.chance,
+                     "test_error": self.chance}  # fmt: skip
+        return found
 
 
 Procedure = Callable[[Plan, str, int], Values]

@@ -80,10 +80,10 @@ class Lesions(Quiet):
     def end(self, training: Training, data: Pictures) -> Values:
         network = training.network
         images, labels = test_images(training, data, self.pictures)
-        parts = removable(network)
+        parts, nothing = removable(network)
 
         def error(without: list[int]) -> float:
-            hooks = [parts[index].register_forward_hook(_nothing) for index in without]
+            hooks = [parts[index].register_forward_hook(nothing) for index in without]
             with evaluating(network):
                 wrong = float((network(images).argmax(1) != labels).float().mean())
             for hook in hooks:
@@ -99,25 +99,26 @@ class Lesions(Quiet):
                 **{f"without_{count}": round(value, 2) for count, value in many.items()}}  # fmt: skip
 
 
-def removable(network: nn.Module) -> list[nn.Module]:
-    """The bodies of residual blocks; of a network without any, the layers that keep the shape of the map."""
+def removable(network: nn.Module) -> tuple[list[nn.Module], Any]:
+    """The bodies of residual blocks, in whose place comes zero; of a network without any, the rows that keep the shape
+    of the map, in whose place comes their own input. And the hook that does it."""
     blocks: list[nn.Module] = [block.body for block in network.modules() if isinstance(block, Residual)]
     if blocks:
-        return blocks
-    kept = [part for part in network.modules() if isinstance(part, nn.Conv2d)]
-    return [part for part in kept if part.in_channels == part.out_channels and part.stride == (1, 1)]
-
-
-def _nothing(module: nn.Module, given: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-    """In place of a residual body zero, in place of a layer its own input."""
-    return given[0] if isinstance(module, nn.Conv2d) else torch.zeros_like(output)
+        return blocks, lambda module, given, output: torch.zeros_like(output)
+    rows = []
+    for row in network.children():
+        convs = [part for part in row.modules() if isinstance(part, nn.Conv2d)]
+        if convs and all(conv.in_channels == conv.out_channels and conv.stride == (1, 1) for conv in convs):
+            rows.append(row)
+    return rows, lambda module, given, output: given[0]
 
 
 class Reuse(Quiet):
     """Fig. 5 of DenseNet: in each block, the mean absolute weight of each layer on each earlier one's features."""
 
     def end(self, training: Training, data: Pictures) -> Values:
-        maps, first, early = {}, [], []
+        maps: dict[str, list[list[float]]] = {}
+        first, early, last = list[float](), list[float](), list[float]()
         for name, row in training.network.named_children():
             if not name.startswith("block"):
                 continue
@@ -131,10 +132,12 @@ class Reuse(Quiet):
                 cuts = [begin] + [growth] * depth
                 grid.append([float(part.mean()) for part in weights.split(cuts)])
             maps[name] = [[round(value / max(max(line), 1e-9), 3) for value in line] for line in grid]
-            first += [line[0] for line in maps[name][2:]]
             early += [value for line in maps[name][2:] for value in line[1:-1]]
-        return {"reuse": maps, "nothing": 0.0, "block_input": round(float(np.mean(first)), 4),
-                "earlier_layers": round(float(np.mean(early)), 4)}  # fmt: skip
+            last += [line[-1] for line in maps[name][2:]]
+            if len(maps) > 1:  # the first block's input is no transition's
+                first += [line[0] for line in maps[name][2:]]
+        found = {"half_of_last": np.mean(last) / 2, "block_input": np.mean(first), "earlier_layers": np.mean(early)}
+        return {"reuse": maps} | {name: round(float(value), 4) for name, value in found.items()}
 
 
 class Filters(Quiet):

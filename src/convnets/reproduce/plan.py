@@ -23,6 +23,7 @@ class Plan:
     seeds: tuple[int, ...]
     device: str = "cpu"
     scale: str = "small"
+    budget: float = 10.0  # minutes
     epochs: int = 1
     width: float = 1.0
     said: tuple[str, ...] = ()

@@ -52,7 +52,7 @@ class EpochsTo(Quiet):
     """Epochs until the training error is `error` percent, between two epochs in proportion; the run ends there."""
 
     def __init__(self, error: float) -> None:
-        self.error, self.before, self.found = error, 100.0, 0.0
+        self.error, self.before, self.found = error, 90.0, 0.0
         self.epochs = 0
 
     def after_epoch(self, training: Training) -> None:

@@ -13,10 +13,15 @@ from ..errors import UsageError
 from ..experiments import PAPERS, Experiment, find, of_paper
 from ..runs import checkpoint
 from . import figures
+from .networks import SMALL
 from .run import RESULT, Results, Values, read_result
 from .verdict import RULE, Verdict, compared
 
-SMALL = (
+USUAL = (
+    "the usual recipe: SGD with momentum 0.9, rate 0.05 down a cosine, weight decay 5e-4, batches of 64, crops from a "
+    "border of 2 pixels and mirror images"
+)
+SCALE = (
     "Small networks, small pictures and few epochs on two processor cores: what is tried is the direction of a claim, "
     "not its number."
 )
@@ -89,7 +94,8 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
 <blockquote>{say(experiment.claim)}<br><small>{say(content["paper"])}, {say(experiment.where)}</small></blockquote>
 <p class="verdict">{MARKS[verdict.verdict]} {say(verdict.verdict)}</p>
 <div class="figure">{svg}</div>
-<table><tr><th>arm</th><th>ours: {say(experiment.unit)}</th><th>seeds</th><th>the paper</th></tr>{arms}</table>
+<table><tr><th>arm</th><th>ours: {say(experiment.unit)}</th><th>seeds</th>
+<th>the paper, of its own network and data</th></tr>{arms}</table>
 <table><tr><th>expected</th><th>difference</th><th>95 % interval</th><th></th></tr>{found}</table>
 <h2>What was compared</h2><table><tr><th>arm</th><th>network</th><th>trained with</th></tr>{compared_}</table>
 <h2>What is different from the paper</h2><ul>{said}</ul>
@@ -113,7 +119,7 @@ def text(experiment: Experiment, content: Values, results: Results, verdict: Ver
 
 ![{experiment.title}](figure.svg)
 
-| arm | ours: {experiment.unit.replace("|", chr(92) + "|")} | seeds | the paper |
+| arm | ours: {experiment.unit.replace("|", chr(92) + "|")} | seeds | the paper, of its own network and data |
 | --- | --- | --- | --- |
 {arms}
 
@@ -138,8 +144,10 @@ What is different from the paper:
 def differences(experiment: Experiment, content: Values) -> list[str]:
     """What is not as in the paper."""
     setting = content["setting"]
-    trained = [f"pictures: {content['data']}, {setting['size']} px, {setting['pictures'] or 'all'} to train on",
-               *content["said"]] if experiment.measure == "train" else []  # fmt: skip
+    names = {arm.network or experiment.network for arm in experiment.arms.values()}
+    small = [f"{name}: {' '.join((SMALL[name].__doc__ or '').split())}" for name in sorted(names) if name in SMALL]
+    trained = [f"pictures: {content['data']}, {setting['size']} px, {setting['pictures'] or 'all'} to train on at most",
+               *content["said"], USUAL, *small] if experiment.measure == "train" else []  # fmt: skip
     return [*trained, *([experiment.differs] if experiment.differs else [])] or ["nothing that we know of"]
 
 
@@ -165,7 +173,7 @@ def write_scoreboard(folder: Path, to: Path) -> str:
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     head = "| paper | claim | published | ours | verdict | minutes |\n| --- | --- | --- | --- | --- | --- |"
     lines, pages = "\n".join(scores), "\n".join(sections)
-    checkpoint.write_text(to, f"# The papers' claims, run again\n\n{len(scores)} claims: {told}. {SMALL}\n\n{RULE}\n\n"
+    checkpoint.write_text(to, f"# The papers' claims, run again\n\n{len(scores)} claims: {told}. {SCALE}\n\n{RULE}\n\n"
                               f"{head}\n{lines}\n\n{pages}")  # fmt: skip
     return f"written: {to} ({told})"
 

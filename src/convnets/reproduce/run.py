@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import math
 import multiprocessing
 import os
 import shlex
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from ..cache import machine
-from ..errors import Interrupted, UsageError
+from .. import spec
+from ..cache import cores, machine
+from ..errors import Interrupted, ResourceError, UsageError
 from ..experiments import paper_of
 from ..runs import checkpoint
 from ..runs.folder import now, revision, versions
@@ -27,6 +32,7 @@ from .verdict import Verdict, judge
 
 PLAN, RESULT, JOBS = "plan.json", "result.json", "jobs"
 SEARCH_SEED = 1000  # of the runs by which learning rates are chosen
+VERSION = 2  # raised where small networks, probes or measures change what they do
 Values = dict[str, Any]
 Results = dict[str, dict[int, Values]]
 
@@ -68,7 +74,7 @@ class Crew:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        threads = max(1, (os.cpu_count() or 1) // workers)
+        threads = max(1, cores() // workers)
         context = multiprocessing.get_context("spawn")
         self.pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads,))
 
@@ -90,30 +96,47 @@ class Crew:
                     yield pending.pop(future), future.result()
         except KeyboardInterrupt:
             raise Interrupted("Ctrl-C: jobs that were done are kept; the same command goes on from there", 2) from None
+        except BrokenProcessPool:
+            raise ResourceError(
+                "a process that did a job died, perhaps for want of memory; jobs that were done are kept: the same "
+                "command goes on, with -j 1 it takes less"
+            ) from None
 
 
 def _begin(threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the others
     torch.set_num_threads(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
 def carry_out(plan: Plan, arm: str, seed: int, rate: float | None, share: float) -> Values:
-    """A job, in whichever process."""
+    """A job, in whichever process, with what it took and what it was made with."""
+    began = time.perf_counter()
     if plan.experiment.measure != "train":
-        return measures.MEASURES[plan.experiment.measure](plan, arm, seed)
-    return job.run(plan, arm, seed, rate, share)
+        values = measures.MEASURES[plan.experiment.measure](plan, arm, seed)
+    else:
+        values = job.run(plan, arm, seed, rate, share)
+    return values | {"took": round(time.perf_counter() - began, 2), "made_with": fingerprint(plan, arm, rate, share)}
+
+
+def fingerprint(plan: Plan, arm: str, rate: float | None, share: float) -> str:
+    """All that a job's result depends on but its seed: a kept job with another one is done again."""
+    one = plan.experiment
+    parts = [one.network, one.measure, one.recipe, one.probes, dict(one.options), dataclasses.asdict(one.arms[arm]),
+             dataclasses.asdict(plan.setting), plan.data, plan.epochs, plan.width, plan.device, rate, share,
+             spec.to_dict(job.BASE), VERSION]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, default=dict).encode()).hexdigest()[:16]
 
 
 def _planned(
     plan: Plan, folder: Path, seconds: float, workers: int, crew: Crew, tell: Callable[[str], object]
 ) -> Plan:
     """The plan with epochs and width: those that the folder keeps from an earlier call, or what the budget allows."""
+    plan = dataclasses.replace(plan, budget=seconds / 60)
     kept = _read(folder / PLAN)
-    if kept is not None:
-        same = kept["experiment"] == _plain(plan.experiment) and kept["data"] == plan.data
-        if not same or kept["setting"] != _plain(plan.setting):
-            raise UsageError(f"{folder}: holds another run of {plan.experiment.id}; remove it, or name another --out")
-        tell(f"goes on in {folder}: {kept['said'][-1] if kept['said'] else ''}")
+    asked = _plain(plan)
+    if kept is not None and all(kept.get(key) == asked[key] for key in ("setting", "data", "device", "budget")):
+        tell(f"goes on in {folder}{': ' + kept['said'][-1] if kept['said'] else ''}")
         return dataclasses.replace(plan, epochs=kept["epochs"], width=kept["width"], said=tuple(kept["said"]))
     if plan.experiment.measure == "train":
         plan = _fitted(plan, seconds, workers, crew)
@@ -154,16 +177,19 @@ def _carried_out(
     plan: Plan, folder: Path, jobs: list[Job], rates: dict[str, float], crew: Crew, tell: Callable[[str], object]
 ) -> Iterator[tuple[Job, Values]]:
     """Each job with its values, from its file where it was done before."""
-    missing = []
+    missing, given = [], []
+    board = Board(plan.experiment, plan.seeds, tell)
     for each in jobs:
         values = _read(folder / JOBS / f"{each.name}.json")
-        if values is None:
+        rate = rates.get(each.arm) if each.rate is None else each.rate
+        share = 1.0 if each.rate is None else budget.SEARCH
+        if values is None or values.get("made_with") != fingerprint(plan, each.arm, rate, share):
             missing.append(each)
+            given.append((plan, each.arm, each.seed, rate, share))
         else:
+            board.keep(each.arm, each.seed, each.rate, values)
             yield each, values
-    given = [(plan, each.arm, each.seed, rates.get(each.arm) if each.rate is None else each.rate,
-              1.0 if each.rate is None else budget.SEARCH) for each in missing]  # fmt: skip
-    board, began = Board(plan.experiment, plan.seeds, tell), time.monotonic()
+    began = time.monotonic()
     for count, (number, values) in enumerate(crew.all(carry_out, given), 1):
         each = missing[number]
         checkpoint.write_text(folder / JOBS / f"{each.name}.json", json.dumps(values))
@@ -175,9 +201,11 @@ def _carried_out(
 def write_result(plan: Plan, folder: Path, results: Results) -> Path:
     """The result file: everything that a report says."""
     experiment, verdict = plan.experiment, judge(plan.experiment, results)
-    cost = sum(values.get("seconds", 0.0) for by_seed in results.values() for values in by_seed.values())
+    done = [_read(path) or {} for path in (folder / JOBS).glob("*.json")]
+    cost = sum(values.get("took", 0.0) for values in done)
     by_arm = {arm: {str(seed): values for seed, values in sorted(one.items())} for arm, one in results.items()}
-    hardware = machine() if plan.device == "cpu" else torch.cuda.get_device_name()
+    device = torch.device(plan.device if experiment.measure == "train" else "cpu")
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else machine()
     content = {
         "id": experiment.id, "paper": paper_of(experiment), "data": Path(plan.data).name,
         "setting": _plain(plan.setting), "epochs": plan.epochs, "width": plan.width, "seeds": list(plan.seeds),
@@ -195,7 +223,8 @@ def _command(plan: Plan) -> str:
     """What does it again, on any machine."""
     data, trains = plan.setting.data, plan.experiment.measure == "train"
     source = "" if plan.data == data or not trains else f" --data {data}={shlex.quote(Path(plan.data).name)}"
-    return f"convnets reproduce run {plan.experiment.id}{source} --scale {plan.scale} --seeds {len(plan.seeds)}"
+    options = f" --scale {plan.scale} --seeds {len(plan.seeds)} --budget {plan.budget:g}m"
+    return f"convnets reproduce run {plan.experiment.id}{source}{options}"
 
 
 def read_result(path: Path) -> tuple[Values, Results, Verdict]:
@@ -210,8 +239,9 @@ def read_result(path: Path) -> tuple[Values, Results, Verdict]:
 
 
 def _plain(value: Any) -> Any:
-    """Dataclasses as JSON has them."""
-    return json.loads(json.dumps(dataclasses.asdict(value), default=dict))
+    """Dataclasses as JSON has them, which knows no infinity."""
+    found = json.loads(json.dumps(dataclasses.asdict(value), default=dict))
+    return {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in found.items()}
 
 
 def _read(path: Path) -> Any:

@@ -14,12 +14,15 @@ from ..experiments import Expectation, Experiment
 
 HOLDS, FAILS, OPEN = "holds", "does not hold at this scale", "undecided"
 LEAST_SEEDS, CONFIDENCE = 3, 0.95
+ABOVE = 0.97  # of the error of chance: above it nothing was learned
+LEARNING = "test_error", "train_error", "train_loss", "epochs_to"  # metrics of how well, or how fast, an arm learned
 RULE = (
     "For each expected relation the differences of the two arms are paired by seed, and a 95 % confidence interval of "
-    "their mean is taken (Student's t). a < b holds where the whole interval is above 0, and does not hold at this "
-    "scale where it lies wholly below the least difference that counts; a ~ b holds where the interval lies within "
-    "that difference on both sides, and does not where it lies outside. A claim holds where all its relations do, and "
-    "does not where one of them does not. Fewer than three seeds decide nothing."
+    "their mean is taken (Student's t). a < b holds where the whole interval is above 0 and the mean no smaller than "
+    "the least difference that counts, and does not hold at this scale where it lies wholly below that difference; "
+    "a ~ b holds where the interval lies within it on both sides, and does not where it lies outside. A claim holds "
+    "where all its relations do, and does not where one of them does not. Fewer than three seeds decide nothing, nor "
+    "do arms of which neither learned more than chance, nor differences that are all exactly 0."
 )
 
 
@@ -78,7 +81,24 @@ def _finding(pair: Expectation, experiment: Experiment, results: Any) -> Finding
     differences = np.array([_difference(low[seed], high[seed], experiment.metric) for seed in seeds])
     relation = f"{pair.low} {'~' if pair.equal else '<'} {pair.high}"
     mean, bottom, top = interval(differences)
-    return Finding(relation, mean, bottom, top, _verdict(pair, len(seeds), bottom, top, experiment.least))
+    said = _verdict(pair, len(seeds), (mean, bottom, top), experiment.least)
+    if experiment.measure == "train" and _says_nothing(experiment, low, high, differences):
+        said = OPEN
+    return Finding(relation, mean, bottom, top, said)
+
+
+def _says_nothing(experiment: Experiment, low: Any, high: Any, differences: np.ndarray) -> bool:
+    """Whether neither arm learned, or one did not where more than how well it learned is compared; or all is equal."""
+    if experiment.contrasts:
+        return len(differences) > 0 and not differences.any()
+    learned = [any(_learned(values) for values in by_seed.values()) for by_seed in (low, high)]
+    enough = any(learned) if experiment.metric in LEARNING or not experiment.learning else all(learned)
+    return not enough or (len(differences) > 0 and not differences.any())
+
+
+def _learned(values: Mapping[str, Any]) -> bool:
+    chance = values.get("chance", 90.0)
+    return float(values.get("test_error") or 0.0) < ABOVE * float(chance)
 
 
 def _difference(low: Mapping[str, Any], high: Mapping[str, Any], metric: str) -> float:
@@ -99,13 +119,14 @@ def interval(differences: np.ndarray) -> tuple[float, float, float]:
     return mean, mean - reach, mean + reach
 
 
-def _verdict(pair: Expectation, seeds: int, low: float, high: float, least: float) -> str:
+def _verdict(pair: Expectation, seeds: int, found: tuple[float, float, float], least: float) -> str:
+    mean, low, high = found
     if seeds < LEAST_SEEDS:
         return OPEN
     if pair.equal:
         if -least <= low and high <= least:
             return HOLDS
         return FAILS if low > least or high < -least else OPEN
-    if low > 0:
+    if low > 0 and mean >= least:
         return HOLDS
     return FAILS if high < least else OPEN
