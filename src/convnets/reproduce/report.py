@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UsageError
-from ..experiments import PAPERS, Experiment, find, of_paper
+from ..experiments import PAPERS, Experiment, find, left_out, of_paper
 from ..runs import checkpoint
 from . import figures
 from .networks import SMALL
@@ -171,11 +171,20 @@ def write_scoreboard(folder: Path, to: Path) -> str:
     if not scores:
         raise UsageError(f"{folder}: no results there; convnets reproduce run ID makes them")
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    head = "| paper | claim | published | ours | verdict | minutes |\n| --- | --- | --- | --- | --- | --- |"
+    titles = "paper", "claim", "published", "ours", "verdict", "minutes", "command"
+    head = f"| {' | '.join(titles)} |\n{'| --- ' * len(titles)}|"
     lines, pages = "\n".join(scores), "\n".join(sections)
     checkpoint.write_text(to, f"# The papers' claims, run again\n\n{len(scores)} claims: {told}. {SCALE}\n\n{RULE}\n\n"
-                              f"{head}\n{lines}\n\n{pages}")  # fmt: skip
+                              f"{head}\n{lines}\n\n{_missing(folder)}\n{pages}")  # fmt: skip
     return f"written: {to} ({told})"
+
+
+def _missing(folder: Path) -> str:
+    """What there is no result of, and why."""
+    lines = [f"| {paper} | `{one.id}`: {one.title} | not run yet |" for paper in PAPERS for one in of_paper(paper)
+             if not (folder / one.id / RESULT).exists()]  # fmt: skip
+    lines += [f"| {paper} | {entry} | {why} |" for paper in PAPERS for entry, why in left_out(paper).items()]
+    return "\n".join(["Without a result:\n", "| paper | claim | why |", "| --- | --- | --- |", *lines, ""])
 
 
 def _score(experiment: Experiment, content: Values, results: Results, verdict: Verdict) -> str:
@@ -185,7 +194,8 @@ def _score(experiment: Experiment, content: Values, results: Results, verdict: V
     ours = "; ".join(f"{arm} {value}" for arm, value, _, _ in table)
     minutes = f"{content['cost_seconds'] / 60:.0f}"
     claim = f"[{experiment.title}](#{_anchor(experiment.title)})"
-    cells = content["paper"], claim, published, ours, f"{MARKS[verdict.verdict]} {verdict.verdict}", minutes
+    said = f"{MARKS[verdict.verdict]} {verdict.verdict}"
+    cells = content["paper"], claim, published, ours, said, minutes, f"`{content['command']}`"
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
