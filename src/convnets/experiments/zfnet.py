@@ -62,7 +62,7 @@ EXPERIMENTS = (
         where="Fig. 7, Sec. 4.2",
         covers=("occlusion_sensitivity",),
         network="chain",
-        recipe=(*MODERATE, "augment.flip=false"),
+        recipe=(*MODERATE, "augment.flip=false", "warmup.epochs=1"),
         arms={"network": Arm({"layers": "conv 32 5, pool 3 2, conv 32 5, pool 3 2, conv 64 5, pool 3 2"})},
         contrasts={"on the object": ("network", "covered"), "beside it": ("network", "beside")},
         expect=("on the object < beside it",),

@@ -58,11 +58,11 @@ def judge(experiment: Experiment, results: Mapping[str, Mapping[int, Mapping[str
 def compared(
     experiment: Experiment, results: Mapping[str, Mapping[int, Mapping[str, Any]]]
 ) -> Mapping[str, Mapping[int, Mapping[str, Any]]]:
-    """The results by what is compared: the arms, or values of one arm against each other."""
+    """The results by what is compared: the arms, or values of one arm against each other, where it learned."""
     if not experiment.contrasts:
         return results
-    return {name: {seed: {experiment.metric: _at(values, key)} for seed, values in results.get(arm, {}).items()}
-            for name, (arm, key) in experiment.contrasts.items()}  # fmt: skip
+    return {name: {seed: {experiment.metric: _at(values, key)} for seed, values in results.get(arm, {}).items()
+                   if _learned(values)} for name, (arm, key) in experiment.contrasts.items()}  # fmt: skip
 
 
 def _at(values: Any, path: str) -> Any:
