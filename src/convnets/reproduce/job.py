@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -13,7 +13,6 @@ import torch
 from .. import spec
 from ..data import Batch, Loader, Statistics, measure
 from ..errors import DivergedError, UsageError
-from ..evaluate import evaluate_network
 from ..experiments import Arm, Experiment
 from ..network import Network
 from ..spec import SGD, Augment, Cosine, Preprocess, Recipe
@@ -23,7 +22,7 @@ from ..train.state import Training
 from ..train.tuning import prepared
 from . import networks, pictures
 from .chain import Task
-from .looks import AFTER
+from .looks import AFTER, tested
 from .plan import Plan
 from .probes import WHILE, EpochsTo, Probe
 
@@ -169,9 +168,7 @@ class Watcher:
 
     def tested(self) -> float:
         """Test error of the network as it is."""
-        training = self.training
-        return evaluate_network(training.network, self.test, training.recipe.preprocess, training.device,
-                                statistics=training.statistics).top1_error  # fmt: skip
+        return tested(self.training, self.test)
 
     def last(self, diverged: bool) -> Values:
         """The last values of the curves; those of chance where there are none, or the run diverged."""
@@ -182,5 +179,3 @@ class Watcher:
                      "test_error": self.chance}  # fmt: skip
         return found
 
-
-Procedure = Callable[[Plan, str, int], Values]

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from ..data import Loader
 from ..evaluate import evaluate_network, evaluating
 from ..layers import Residual
 from ..models.senet import SqueezeExcitation
 from ..train.state import Training
-from .probes import Quiet, Values, test_images
+from .probes import Quiet, Values, images_of, test_images
 
 if TYPE_CHECKING:
     from .pictures import Pictures
@@ -26,7 +27,7 @@ class Gap(Quiet):
         from .job import loader_of
 
         loader = loader_of(data.train, training.recipe, training.statistics, training.device, test=True)
-        clean = _tested(training, loader)
+        clean = tested(training, loader)
         last = error_now(training, data)
         return {"clean_train_error": round(clean, 3), "gap": round(last - clean, 3)}
 
@@ -220,10 +221,7 @@ class LayerFeatures(Quiet):
         return found
 
     def _features(self, training: Training, split: Any, rows: list[str], most: int) -> dict[str, np.ndarray]:
-        from ..data import normalise
-
-        images = torch.from_numpy(split.pictures.pictures[:most]).permute(0, 3, 1, 2).to(training.device)
-        images = normalise(images, training.recipe.preprocess, training.statistics)
+        images, _ = images_of(training, split, most)
         with evaluating(training.network):
             taps = [training.network.taps(part, rows) for part in images.split(500)]
         pooled = {name: [adaptive_avg_pool2d(tap[name], 2).flatten(1) for tap in taps] for name in rows}
@@ -281,10 +279,11 @@ def error_now(training: Training, data: Pictures) -> float:
     """Test error of the network as it is."""
     from .job import loader_of
 
-    return _tested(training, loader_of(data.test, training.recipe, training.statistics, training.device, test=True))
+    return tested(training, loader_of(data.test, training.recipe, training.statistics, training.device, test=True))
 
 
-def _tested(training: Training, loader: Any) -> float:
+def tested(training: Training, loader: Loader) -> float:
+    """The error on all pictures of a loader."""
     result = evaluate_network(training.network, loader, training.recipe.preprocess, training.device,
                               statistics=training.statistics)  # fmt: skip
     return result.top1_error

@@ -24,13 +24,12 @@ SUBSET = 20261128  # seed of the choice of pictures, the same for every experime
 
 @dataclass(frozen=True)
 class Pictures:
-    """Training and test pictures uint8 (N, size, size, C) with their labels, and what to call them."""
+    """Training and test pictures uint8 (N, size, size, C) with their labels."""
 
     train: Split
     test: Split
     classes: int
     channels: int
-    said: str
 
 
 def load(setting: Setting, data: str) -> Pictures:
@@ -42,9 +41,7 @@ def load(setting: Setting, data: str) -> Pictures:
         chosen = permutation(SUBSET, 0, len(labels))[: most or None]
         names = Names(f"{data}/{name}", np.array([str(index) for index in chosen]))
         splits[name] = Split(MemoryPictures(np.ascontiguousarray(images[chosen]), names), labels[chosen])
-    size, channels = arrays["train_images"].shape[2:]
-    said = f"{len(splits['train']):,} training and {len(splits['test']):,} test pictures of {arrays['name']}, {size} px"
-    return Pictures(splits["train"], splits["test"], int(arrays["classes"]), channels, said)
+    return Pictures(splits["train"], splits["test"], int(arrays["classes"]), arrays["train_images"].shape[3])
 
 
 def _cached(data: str, size: int) -> dict[str, Any]:
@@ -59,7 +56,7 @@ def _cached(data: str, size: int) -> dict[str, Any]:
     source = check(open_source(data, val_fraction=0, val_is_test=True, test_fraction=0.2))
     if "test" not in source.splits:
         raise DataError(f"{data}: has no test pictures; an experiment needs train and test")
-    found: dict[str, Any] = {"classes": len(source.classes), "name": source.name}
+    found: dict[str, Any] = {"classes": len(source.classes)}
     preprocess = Preprocess(size=size, resize=size, channels=source.channels, interpolation="area")
     for name in ("train", "test"):
         split = source.splits[name]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..data import normalise
+from ..data import Split, normalise
 from ..evaluate import evaluating
 from ..train.state import Training
 
@@ -52,8 +52,11 @@ class EpochsTo(Quiet):
     """Epochs until the training error is `error` percent, between two epochs in proportion; the run ends there."""
 
     def __init__(self, error: float) -> None:
-        self.error, self.before, self.found = error, 90.0, 0.0
+        self.error, self.before, self.found = error, 100.0, 0.0
         self.epochs = 0
+
+    def begin(self, training: Training, data: Pictures) -> None:
+        self.before = 100 * (1 - 1 / data.classes)  # chance
 
     def after_epoch(self, training: Training) -> None:
         error = training.log[-1]["train_error"]
@@ -179,9 +182,14 @@ def _crossing(line: list[float], level: float) -> float:
 
 def test_images(training: Training, data: Pictures, most: int | None = None) -> tuple[Tensor, Tensor]:
     """Normalised test pictures, whole, and their labels, on the device of the training."""
-    pictures: Any = data.test.pictures
+    return images_of(training, data.test, most)
+
+
+def images_of(training: Training, split: Split, most: int | None = None) -> tuple[Tensor, Tensor]:
+    """The same of any split."""
+    pictures: Any = split.pictures
     images = torch.from_numpy(pictures.pictures[:most]).permute(0, 3, 1, 2).to(training.device)
-    labels = torch.from_numpy(data.test.labels[:most]).to(training.device)
+    labels = torch.from_numpy(split.labels[:most]).to(training.device)
     return normalise(images, training.recipe.preprocess, training.statistics), labels
 
 
