@@ -99,10 +99,11 @@ def run(
         except Interrupted:
             raise
         except ConvnetsError as error:  # the others are still worth their time
-            click.echo(f"{one.id}: {error}", err=True)
             failed.append(error)
+            if one is not chosen[-1]:
+                click.echo(f"{one.id}: {error}", err=True)
     if failed:
-        raise failed[0]
+        raise failed[-1]
 
 
 @command.command()
