@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ import yaml
 from convnets import experiments
 from convnets.experiments import PAPERS
 from convnets.experiments.record import Expectation, pairs
+
+NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+FRACTION = re.compile(r"(?<![-\w])[0-9]+\.[0-9]+")
 
 
 @pytest.mark.parametrize("paper", PAPERS)
@@ -39,7 +43,18 @@ def test_an_experiment_is_consistent(name: str) -> None:
     assert set(one.published) <= compared | set(one.arms)
 
 
+@pytest.mark.parametrize("paper", PAPERS)
+def test_published_numbers_are_the_oracles(paper: str, shared: Path) -> None:
+    """As they stand there, or what they leave of all where the oracle has accuracies."""
+    known = {float(number) for number in NUMBER.findall((shared / "papers" / f"{paper}.yaml").read_text())}
+    for one in experiments.of_paper(paper):
+        for value in one.published.values():
+            for number in [value] if isinstance(value, float | int) else map(float, FRACTION.findall(str(value))):
+                assert {number, round(100 - number, 2), round(1 - number / 100, 4)} & known, (one.id, number)
+
+
 def test_relations_are_read() -> None:
+    assert pairs("loss.0: a < b by 0.2") == [Expectation("a", "b", False, "loss.0", 0.2)]
     assert pairs("a < b, c ~ d") == [Expectation("a", "b, c", False), Expectation("b, c", "d", True)]
 
 

@@ -16,7 +16,7 @@ from convnets import experiments
 from convnets.cli.reproduce import command, read_minutes, read_sources
 from convnets.errors import UsageError
 from convnets.experiments import Arm, Setting
-from convnets.reproduce import Plan, budget, pictures, run
+from convnets.reproduce import Plan, budget, job, pictures, run
 from convnets.reproduce.networks import SMALL, build
 from convnets.reproduce.report import write_report, write_scoreboard
 from convnets.reproduce.sources import plan_of
@@ -70,6 +70,48 @@ def test_a_run_goes_on_and_ends_with_a_verdict(tmp_path: Path) -> None:
     run.run(other, tmp_path, 1.0, 2, said.append)
     assert sum(line.startswith("avg, seed ") for line in said) == 3, "a changed arm is trained again"
     assert not any(line.startswith("max, seed ") for line in said)
+
+
+@pytest.mark.parametrize("name", ["feature_evolution", "relu_vs_sigmoid_gradients", "vgg_start"])
+def test_a_job_that_was_stopped_goes_on_where_it_was(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = dataclasses.replace(plan_of(experiments.find(name), "tiny", {"": "digits"}, 1, "cpu"), epochs=3)
+    arm, kept = list(plan.experiment.arms)[-1], tmp_path / "job.safetensors"
+    whole = run.carry_out(plan, arm, 0, None, 1.0)
+    monkeypatch.setattr(job, "KEPT_EVERY", 0.0)
+    save = job.Watcher.save
+
+    def stop(self: Any, path: Path) -> None:
+        save(self, path)
+        if self.training.epoch == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(job.Watcher, "save", stop)
+        run.carry_out(plan, arm, 0, None, 1.0, kept)
+    began: list[Any] = []
+    monkeypatch.setattr(job, "_begin_from", lambda *given: began.append(given))
+    rest = run.carry_out(plan, arm, 0, None, 1.0, kept)
+    assert not began, "what it starts from is not trained again"
+    timed = {"took", "seconds"}
+    assert {k: v for k, v in rest.items() if k not in timed} == {k: v for k, v in whole.items() if k not in timed}
+    other = dataclasses.replace(plan, width=2.0)
+    assert job.kept_state(kept, run.fingerprint(plan, arm, None, 1.0)) is not None
+    assert job.kept_state(kept, run.fingerprint(other, arm, None, 1.0)) is None, "of another run"
+
+
+def test_the_papers_scale() -> None:
+    """Pictures at their own size: crops and moves grow with them, milestones with the epochs, depth to the paper's."""
+    crops = plan_of(experiments.find("ten_crops"), "paper", {"": "digits"}, 3, "cpu")
+    assert crops.setting.size == 32 and crops.setting.pictures == 0
+    assert {"augment.pad=4", "preprocess.size=28"} <= set(crops.experiment.recipe)
+    steps = plan_of(experiments.find("cosine"), "paper", {"": "digits"}, 3, "cpu")
+    assert "schedule.milestones=53,107" in steps.experiment.arms["steps"].recipe
+    depth = plan_of(experiments.find("stochastic_depth_error"), "paper", {"": "digits"}, 3, "cpu")
+    assert {arm.values["depth"] for arm in depth.experiment.arms.values()} == {110}
+    small = plan_of(experiments.find("stochastic_depth_error"), "small", {"": "digits"}, 3, "cpu")
+    assert {arm.values["depth"] for arm in small.experiment.arms.values()} == {38}
 
 
 def test_the_budget_decides_epochs_and_width() -> None:

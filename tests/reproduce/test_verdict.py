@@ -82,3 +82,13 @@ def test_contrasts_look_into_one_arm() -> None:
     assert judge(one, found).verdict == HOLDS
     found["a"][0]["curves"] = {"error": []}
     assert judge(one, found).verdict == OPEN
+
+
+def test_a_relation_may_be_of_another_metric() -> None:
+    one = experiment("a < b", "train_loss: b < a by 0.1")
+    found: Results = {"a": {seed: {"test_error": 9.0 + seed / 10, "train_loss": 0.5} for seed in range(3)}}
+    found["b"] = {seed: {"test_error": 12.0, "train_loss": 0.3 + seed / 100} for seed in range(3)}
+    assert judge(one, found).verdict == HOLDS
+    found["b"] = {seed: {"test_error": 12.0, "train_loss": 0.45 + seed / 100} for seed in range(3)}
+    second = judge(one, found).findings[1]
+    assert second.relation == "train_loss: b < a" and second.verdict == FAILS, "less than counts"

@@ -147,7 +147,7 @@ EXPERIMENTS = (
         network="chain",
         recipe=(*MODERATE, "augment.pad=0"),
         arms={"dropout": Arm({"layers": FIVE}), "none": Arm({"layers": FIVE, "dropout": 0.0})},
-        expect=("dropout < none",),
+        expect=("dropout < none", "clean_train_error: none < dropout by 1"),
         metric="gap", unit="points of test error above training error", least=1.0,
         probes=("gap",),
         setting=Setting(pictures=5_000, epochs=30, least_epochs=8),

@@ -8,8 +8,7 @@ SETTING = Setting(size=16, epochs=10, least_epochs=5, tests=4_000)
 TOWER = "conv 32 3, {0}, {0}, pool 2 2, conv 64 3, conv 64 3, gap"
 PAIR = "conv 32 3, {0} 32 3, conv 32 3, pool 2 2, {0} 48 3, conv 48 3, pool 2 2, {0} 64 3, conv 64 3, gap"
 BATCH = {"norm": "batch"}
-RMSPROP = ("optimizer=rmsprop", "optimizer.lr=0.01", "optimizer.epsilon=1.0", "schedule=exponential",
-           "schedule.factor=0.7", "schedule.every=1")  # fmt: skip
+RMSPROP = ("optimizer=rmsprop", "optimizer.epsilon=1.0")
 
 EXPERIMENTS = (
     Experiment(
@@ -33,10 +32,25 @@ EXPERIMENTS = (
         network="small inception",
         arms={"SGD": Arm({}), "RMSProp": Arm({}, RMSPROP),
               "RMSProp, smoothed": Arm({}, (*RMSPROP, "label_smoothing=0.1"))},
+        rates=(0.02, 0.05, 0.1),
         expect=("RMSProp < SGD", "RMSProp, smoothed < RMSProp"),
         published={"SGD": 23.4, "RMSProp": 23.1, "RMSProp, smoothed": 22.8},
         setting=SETTING,
         differs="The rows on 7x7 convolutions and the auxiliary classifier are experiments of their own.",
+    ),
+    Experiment(
+        id="bn_auxiliary",
+        title="A side classifier as a regulariser",
+        claim="Side classifiers lift the end of training as regularisers, with batch normalisation by 0.4 % more.",
+        where="Sec. 4, p. 5; Fig. 8",
+        covers=("auxiliary_as_regulariser", "cumulative_tricks"),
+        network="small inception",
+        arms={"none": Arm({}), "side": Arm({"side": "plain"}, ("auxiliary=0.3",)),
+              "side, BN": Arm({"side": "bn"}, ("auxiliary=0.3",))},
+        expect=("side < none", "side, BN < side"),
+        published={"side, BN": "0.4 points better than side"},
+        setting=SETTING,
+        differs="The side classifier stands on the last module before the grid is halved.",
     ),
     Experiment(
         id="factorised_7x7",
@@ -95,6 +109,5 @@ EXPERIMENTS = (
 )  # fmt: skip
 
 LEFT_OUT = {
-    "auxiliary_as_regulariser": "not run yet: small networks have no side head; GoogLeNet's auxiliary_classifiers has",
     "rmsprop_eps_1": "exact, and tested as such",
 }

@@ -20,6 +20,7 @@ EXPERIMENTS = (
         expect=("stochastic < constant",),
         published={"stochastic": 5.23, "constant": 6.41},
         setting=Setting(size=16, pictures=5_000, tests=4_000, epochs=25, least_epochs=8),
+        full={"depth": 110},
     ),
     Experiment(
         id="stochastic_depth_time",
@@ -45,6 +46,7 @@ EXPERIMENTS = (
         expect=("linear < uniform",),
         published={"linear": 5.23, "uniform": 6.14},
         setting=SETTING,
+        full={"depth": 110},
     ),
     Experiment(
         id="stochastic_gradients",
@@ -75,6 +77,21 @@ EXPERIMENTS = (
         figure="lesions",
     ),
     Experiment(
+        id="lesions_shuffled",
+        title="Blocks in another order",
+        claim="The error rises smoothly with the number of pairs of blocks that change places.",
+        where="Veit, Wilber, Belongie 2016",
+        covers=("lesion_veit",),
+        network="small resnet",
+        arms={"ResNet": Arm({"depth": 32})},
+        contrasts={name: ("ResNet", f"swapped_{n}") for n, name in ((1, "one"), (3, "three"), (6, "six"))},
+        expect=("one < three < six",),
+        metric="error", unit="% test error with so many pairs of blocks in each other's place",
+        probes=("lesions",),
+        setting=SETTING,
+        full={"depth": 110},
+    ),
+    Experiment(
         id="lesions_many",
         title="Losing several layers at once",
         claim="The error rises smoothly with the number of blocks that are left out.",
@@ -84,14 +101,28 @@ EXPERIMENTS = (
         arms={"ResNet": Arm({"depth": 32})},
         contrasts={name: ("ResNet", f"without_{n}") for n, name in ((1, "one"), (3, "three"), (6, "six"))},
         expect=("one < three < six",),
-        metric="error",
+        metric="error", unit="% test error with so many blocks left out",
         probes=("lesions",),
         setting=SETTING,
+        full={"depth": 110},
+    ),
+    Experiment(
+        id="dropout_control",
+        title="Ordinary dropout in its place",
+        claim="Ordinary dropout gives practically no improvement to a ResNet with batch normalisation.",
+        where="Sec. 2, p. 4",
+        covers=("dropout_control",),
+        network="small resnet",
+        arms={"dropout": Arm({"depth": 20, "dropout": 0.2}), "none": Arm({"depth": 20, "dropout": 0.0})},
+        expect=("none ~ dropout",),
+        least=1.5,
+        setting=SETTING,
+        full={"depth": 110},
+        differs="Between the two convolutions of a block, at a rate of 0.2; the paper gives no number.",
     ),
 )  # fmt: skip
 
 LEFT_OUT = {
     "depth_1202": "1,202 layers take days on a processor",
     "p_L_by_depth": "a heat map of colours without numbers",
-    "dropout_control": "not run yet",
 }

@@ -10,13 +10,12 @@ EXPERIMENTS = (
     Experiment(
         id="intermediate_activation",
         title="No nonlinearity inside a separable convolution",
-        claim="Without a nonlinearity between depthwise and pointwise convolution training is faster and ends better; "
-        "ELU hurts less than ReLU.",
+        claim="Without a nonlinearity between depthwise and pointwise convolution training is faster and ends better.",
         where="Sec. 4.7, Fig. 10",
         covers=("intermediate_activation",),
         network="small xception",
         arms={name: Arm({"intermediate": name}) for name in ("none", "elu", "relu")},
-        expect=("none < relu", "none < elu"),
+        expect=("none < relu", "none < elu", "train_loss: none < relu by 0.01"),
         published={"none": 21, "elu": 22, "relu": 23},
         setting=SETTING,
     ),

@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import nn
 
-from ..layers import GLOROT_UNIFORM, Residual, conv_bn, stack
+from ..layers import GLOROT_UNIFORM, InitRule, Residual, conv_bn, stack
 from ..network import Network
 from .resnet import DEPTHS, Block, Shortcut, Stem, basic, imagenet, projection, three_convs
 from .resnet import stem as resnet_stem
@@ -49,9 +49,9 @@ def pooled_projection(in_channels: int, out_channels: int, stride: int) -> nn.Mo
     return stack(pool=pool, projection=projection(in_channels, out_channels, 1))
 
 
-def initialise(zero_gamma: bool, name: str, module: nn.Module) -> None:
-    """Glorot's rule; with `zero_gamma` each block begins as its shortcut, the last gamma of its body being 0."""
-    GLOROT_UNIFORM(name, module)
+def initialise(zero_gamma: bool, name: str, module: nn.Module, rule: InitRule = GLOROT_UNIFORM) -> None:
+    """The rule; with `zero_gamma` each block begins as its shortcut, the last gamma of its body being 0."""
+    rule(name, module)
     if zero_gamma and isinstance(module, Residual):
         last = [part for part in module.body.modules() if isinstance(part, nn.BatchNorm2d)][-1]
         nn.init.zeros_(last.weight)

@@ -24,8 +24,8 @@ def pace(plan: Plan, arm: str) -> float:
     """Seconds that an epoch of this arm takes here, its test included, by the shortest of some looks."""
     data = pictures.load(plan.setting, plan.data)
     recipe, statistics = job.recipe_of(plan, arm, 0, data, None, 1.0)
-    network = job.network_of(plan.experiment, plan.experiment.arms[arm], job.task_of(plan, data, recipe), 0)
-    training = Training(network, recipe, torch.device(plan.device), statistics)
+    model = job.network_of(plan.experiment, plan.experiment.arms[arm], job.task_of(plan, data, recipe), 0)
+    training = Training(model, recipe, torch.device(plan.device), statistics)
     loader = job.loader_of(data.train, recipe, statistics, training.device)
     forward = prepared(training, Machine(training.device))
     finish = Finish(recipe.preprocess, statistics, recipe.augment, 0)

@@ -153,6 +153,24 @@ def evolution(axis: Any, experiment: Experiment, results: Results) -> None:
     legend(axis)
 
 
+def efficiency(axis: Any, experiment: Experiment, results: Results) -> None:
+    """The metric by the number of parameters: a line for each family, which is an arm's name less its last word."""
+    families: dict[str, list[tuple[float, float, float]]] = {}
+    for arm, by_seed in results.items():
+        values = [float(one[experiment.metric]) for one in by_seed.values() if one.get(experiment.metric) is not None]
+        sizes = [one["parameters"] for one in by_seed.values() if "parameters" in one]
+        if values and sizes:
+            point = sizes[0] / 1e6, float(np.mean(values)), float(np.ptp(values) / 2)
+            families.setdefault(arm.rpartition(" ")[0], []).append(point)
+    for place, (family, points) in enumerate(families.items()):
+        x, y, reach = zip(*sorted(points), strict=True)
+        axis.errorbar(x, y, reach, fmt=".-", capsize=3, color=COLOURS[place], label=family)
+    axis.set_xscale("log")
+    axis.set_xlabel("parameters, millions")
+    axis.set_ylabel(experiment.unit)
+    legend(axis)
+
+
 KINDS: dict[str, Callable[[Any, Experiment, Results], None]] = {
     "curves": curves,
     "layers": _lines("gradients", "layer", "norm of the gradient", log=True),
@@ -163,6 +181,7 @@ KINDS: dict[str, Callable[[Any, Experiment, Results], None]] = {
     "drift": _lines("drift", "25 steps", "length of the bias"),
     "percentiles": percentiles,
     "reuse": reuse,
+    "efficiency": efficiency,
     "evolution": evolution,
     "pictures": pictures,
     "none": lambda axis, experiment, results: axis.set_axis_off(),

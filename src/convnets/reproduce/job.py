@@ -6,15 +6,17 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from .. import spec
 from ..data import Batch, Loader, Statistics, measure
-from ..errors import DivergedError, UsageError
+from ..errors import CheckpointError, DivergedError, UsageError
 from ..experiments import Arm, Experiment
-from ..network import Network
+from ..network import Network, WithAuxiliary
+from ..runs import checkpoint, under
 from ..spec import SGD, Augment, Cosine, Preprocess, Recipe
 from ..train.loop import train
 from ..train.machine import Machine
@@ -28,33 +30,42 @@ from .probes import WHILE, EpochsTo, Probe
 
 Values = dict[str, Any]
 PROBES = WHILE | AFTER
+KEPT_EVERY = 60.0  # seconds, at least
 BASE = Recipe(
     name="experiment", batch_size=64, optimizer=SGD(lr=0.05, weight_decay=5e-4), schedule=Cosine(), val_fraction=0.0,
     augment=Augment(pad=2, flip=True), select="last", channels_last=True, precision="auto",
 )  # fmt: skip
 
 
-def run(plan: Plan, arm: str, seed: int, rate: float | None = None, share: float = 1.0) -> Values:
+def run(
+    plan: Plan, arm: str, seed: int, rate: float | None = None, share: float = 1.0, kept: Path | None = None,
+    made_with: str = "",
+) -> Values:  # fmt: skip
     """Train an arm with this seed to the end of the plan, or for a `share` of it, and measure it.
 
     `rate` is a learning rate in place of the recipe's; a run for a share of the plan is watched by no probe. A loss
-    that is no number is a result: `diverged`, and as bad as chance.
+    that is no number is a result: `diverged`, and as bad as chance. At `kept` a run that takes long is kept between its
+    epochs, and goes on where that was `made_with` the same.
     """
     experiment = plan.experiment
     data = pictures.load(plan.setting, plan.data)
     recipe, statistics = recipe_of(plan, arm, seed, data, rate, share)
-    network = network_of(experiment, experiment.arms[arm], task_of(plan, data, recipe), seed)
-    training = Training(network, recipe, torch.device(plan.device), statistics)
+    model = network_of(experiment, experiment.arms[arm], task_of(plan, data, recipe), seed)
+    training = Training(model, recipe, torch.device(plan.device), statistics)
+    network = training.network
     probes = [PROBES[name](**experiment.options.get(name, {})) for name in experiment.probes if share == 1.0]
-    watcher = Watcher(training, data, probes)
+    watcher = Watcher(training, data, probes, kept, made_with)
     found: Values = {"parameters": sum(parameter.numel() for parameter in network.parameters())}
     try:
-        if experiment.arms[arm].start:
+        state = kept_state(kept, made_with)
+        if experiment.arms[arm].start and state is None:
             _begin_from(network, plan, arm, data, recipe, statistics, seed)
         loader = loader_of(data.train, recipe, statistics, training.device)
         forward = prepared(training, Machine(training.device))
         for probe in probes:
             probe.begin(training, data)
+        if state is not None:
+            watcher.restore(*state)
         train(training, loader, None, watcher, forward)
     except DivergedError:
         found["diverged"] = True
@@ -69,6 +80,17 @@ def run(plan: Plan, arm: str, seed: int, rate: float | None = None, share: float
         if not found.get("diverged") or isinstance(probe, EpochsTo):
             found |= probe.end(training, data)
     return found
+
+
+def kept_state(kept: Path | None, made_with: str) -> tuple[dict[str, torch.Tensor], Values] | None:
+    """What an earlier call kept of this very run; None where there is nothing, or nothing that can be read."""
+    if kept is None or not kept.exists():
+        return None
+    try:
+        tensors, state = checkpoint.load(kept)
+    except CheckpointError:
+        return None
+    return (tensors, state) if state["made_with"] == made_with else None
 
 
 def recipe_of(
@@ -99,7 +121,7 @@ def task_of(plan: Plan, data: pictures.Pictures, recipe: Recipe) -> Task:
     return Task(data.classes, data.channels, recipe.preprocess.size, plan.width)
 
 
-def network_of(experiment: Experiment, arm: Arm, task: Task, seed: int) -> Network:
+def network_of(experiment: Experiment, arm: Arm, task: Task, seed: int) -> Network | WithAuxiliary:
     """The arm's network with the initial weights of the seed."""
     name = arm.network or experiment.network
     if not name:
@@ -117,8 +139,8 @@ def _begin_from(
     training = Training(before, recipe, torch.device(plan.device), statistics)
     loader = loader_of(data.train, recipe, statistics, training.device)
     train(training, loader, None, Watcher(training, data, []), prepared(training, Machine(training.device)))
-    own = network.state_dict()
-    fits = {key: value for key, value in before.state_dict().items() if key in own and own[key].shape == value.shape}
+    own, learned = network.state_dict(), training.network.state_dict()
+    fits = {key: value for key, value in learned.items() if key in own and own[key].shape == value.shape}
     network.load_state_dict(own | fits)
 
 
@@ -137,13 +159,16 @@ class _EnoughError(Exception):
 class Watcher:
     """Keeps the curves of a run: after each epoch the training loss and error, and the test error."""
 
-    def __init__(self, training: Training, data: pictures.Pictures, probes: list[Probe]) -> None:
-        self.training, self.probes = training, probes
+    def __init__(
+        self, training: Training, data: pictures.Pictures, probes: list[Probe], kept: Path | None = None,
+        made_with: str = "",
+    ) -> None:  # fmt: skip
+        self.training, self.probes, self.kept, self.made_with = training, probes, kept, made_with
         self.test = loader_of(data.test, training.recipe, training.statistics, training.device, test=True)
         self.curves: dict[str, list[float]] = {key: [] for key in ("train_loss", "train_error", "test_error")}
-        self.seconds = 0.0  # of training alone
+        self.seconds = 0.0  # of training alone, without the first epoch
         self.chance = 100 * (1 - 1 / training.network.num_classes)
-        self.began = time.perf_counter()
+        self.began = self.saved = time.perf_counter()
 
     def watch(self, groups: Iterable[list[Batch]], training: Training) -> Iterator[list[Batch]]:
         self.began = time.perf_counter()
@@ -157,7 +182,8 @@ class Watcher:
             probe.after_step(training)
 
     def after_epoch(self, training: Training, row: Values) -> None:
-        self.seconds += time.perf_counter() - self.began
+        if training.epoch > 1:  # the first has what is done only once
+            self.seconds += time.perf_counter() - self.began
         for key, value in (row | {"test_error": self.tested()}).items():
             if key in self.curves:
                 self.curves[key].append(round(float(value), 4))
@@ -165,6 +191,24 @@ class Watcher:
             probe.after_epoch(training)
         if any(probe.is_satisfied() for probe in self.probes):
             raise _EnoughError
+        if self.kept is not None and time.perf_counter() - self.saved > KEPT_EVERY and not training.is_over():
+            self.save(self.kept)
+
+    def save(self, path: Path) -> None:
+        """Keep the run as it is."""
+        tensors, state = self.training.tensors(), self.training.state()
+        tensors |= {f"probe.{n}.{key}": tensor for n, probe in enumerate(self.probes)
+                    for key, tensor in probe.tensors().items()}  # fmt: skip
+        state |= {"made_with": self.made_with, "curves": self.curves, "seconds": self.seconds}
+        checkpoint.save(path, tensors, state | {"probes": [probe.state() for probe in self.probes]})
+        self.saved = time.perf_counter()
+
+    def restore(self, tensors: dict[str, torch.Tensor], state: Values) -> None:
+        """Go on from what was kept."""
+        self.training.restore(tensors, state)
+        self.curves, self.seconds = state["curves"], state["seconds"]
+        for number, (probe, values) in enumerate(zip(self.probes, state["probes"], strict=True)):
+            probe.restore(under(f"probe.{number}.", tensors), values)
 
     def tested(self) -> float:
         """Test error of the network as it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,7 +74,8 @@ class Responses(Quiet):
 
 
 class Lesions(Quiet):
-    """Test error with one block left out, each in turn, and with several left out at random."""
+    """Test error with one block left out, each in turn, with several left out at random, and with random pairs of
+    blocks of a stage in each other's place."""
 
     def __init__(self, several: tuple[int, ...] = (1, 2, 3, 4, 6), draws: int = 5, pictures: int = 1000) -> None:
         self.several, self.draws, self.pictures = several, draws, pictures
@@ -96,8 +98,17 @@ class Lesions(Quiet):
         whole, singles = error([]), [error([index]) for index in range(len(parts))]
         many = {count: float(np.mean([error(list(draw.choice(len(parts), count, replace=False)))
                                       for _ in range(self.draws)])) for count in counts}  # fmt: skip
+        swapped = {}
+        for count in self.several if exchangeable(network) else ():
+            errors = []
+            for _ in range(self.draws):
+                pairs = [exchangeable(network)[n] for n in draw.integers(len(exchangeable(network)), size=count)]
+                swap(pairs)
+                errors.append(error([]))
+                swap(pairs[::-1])
+            swapped[f"swapped_{count}"] = round(float(np.mean(errors)), 2)
         return {"whole": whole, "without_one": singles, "lesion": round(float(np.mean(singles)) - whole, 3),
-                **{f"without_{count}": round(value, 2) for count, value in many.items()}}  # fmt: skip
+                **{f"without_{count}": round(value, 2) for count, value in many.items()}, **swapped}  # fmt: skip
 
 
 def removable(network: nn.Module) -> tuple[list[nn.Module], Any]:
@@ -112,6 +123,21 @@ def removable(network: nn.Module) -> tuple[list[nn.Module], Any]:
         if convs and all(conv.in_channels == conv.out_channels and conv.stride == (1, 1) for conv in convs):
             rows.append(row)
     return rows, lambda module, given, output: given[0]
+
+
+def exchangeable(network: nn.Module) -> list[tuple[Residual, Residual]]:
+    """The pairs of residual blocks of a row that keep the shape of the map."""
+    found = []
+    for row in network.children():
+        blocks = [block for block in row.children() if isinstance(block, Residual)]
+        found += list(combinations(blocks[1:], 2))
+    return found
+
+
+def swap(pairs: list[tuple[Residual, Residual]]) -> None:
+    """Let the blocks of each pair change their bodies, one pair after the other."""
+    for one, other in pairs:
+        one.body, other.body = other.body, one.body
 
 
 class Reuse(Quiet):

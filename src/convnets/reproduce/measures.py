@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, leaky_relu
 
 from ..models.table import layer_table
+from ..network import WithAuxiliary
 from . import networks
 from .chain import Task
 from .plan import Plan
@@ -26,12 +27,13 @@ def drawing(plan: Plan, arm: str, seed: int) -> Values:
     """A picture drawn by a random feed-forward network from the coordinates of its pixels, and how complicated it is.
 
     Ten hidden layers of 11 to 20 units unless the arm says otherwise, N(0, 2 / (in + out) / (1 + 0.2^2)) weights with a
-    bias among them, batch normalisation with the scale `gamma` over all pixels before each activation. Measured on the
+    bias among them, batch normalisation over all pixels before each activation with the scale `gamma`, and shifts of
+    N(0, beta). Measured on the
     picture less its mean over its deviation: total variation, and what is left of the variance after the best affine
     fit; and that deviation itself.
     """
-    given: Any = {"activation": "relu", "gamma": 1.0, "depth": 10} | dict(plan.experiment.arms[arm].values)
-    draw = np.random.default_rng(seed)
+    given: Any = {"activation": "relu", "gamma": 1.0, "beta": 0.0, "depth": 10} | dict(plan.experiment.arms[arm].values)
+    draw, shifts = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
     x = np.stack([(rows - HEIGHT / 2) / HEIGHT * 2, (columns - WIDTH / 2) / WIDTH * 2], -1).reshape(-1, 2)
     coordinates, slope = x, 0.2
@@ -42,6 +44,7 @@ def drawing(plan: Plan, arm: str, seed: int) -> Values:
         if layer < len(sizes) - 2:
             if given["gamma"]:
                 x = given["gamma"] * (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-10)
+                x += given["beta"] * shifts.normal(size=outputs)
             x = _activated(x, given["activation"], slope)
     deviation = float(x.std(0).mean())
     picture = (x - x.mean(0)) / np.maximum(x.std(0), 1e-300)
@@ -185,8 +188,8 @@ def cost(plan: Plan, arm: str, seed: int) -> Values:
     """Parameters and multiply-adds of the arm's network, in millions, by its layer table."""
     chosen, size = plan.experiment.arms[arm], plan.setting.size
     name = chosen.network or plan.experiment.network
-    network = networks.build(name, chosen.values, Task(10, 3, size), seed)
-    rows = layer_table(network, (3, size, size))
+    model = networks.build(name, chosen.values, Task(10, 3, size), seed)
+    rows = layer_table(model.network if isinstance(model, WithAuxiliary) else model, (3, size, size))
     return {"parameters": sum(row.parameters for row in rows) / 1e6,
             "multiply_adds": sum(row.multiply_adds for row in rows) / 1e6}  # fmt: skip
 

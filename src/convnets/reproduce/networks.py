@@ -21,19 +21,32 @@ from ..layers import (
     FullyConnected,
     Residual,
     Scale,
+    bn_relu_conv,
     choose,
     conv_bn,
     conv_relu,
     he_fan_out,
     stack,
 )
-from ..models import googlenet, preact_resnet, resnet, resnext, senet, stochastic_depth, vgg, wide_resnet, xception
+from ..models import (
+    bag_of_tricks,
+    densenet,
+    googlenet,
+    preact_resnet,
+    resnet,
+    resnext,
+    senet,
+    stochastic_depth,
+    vgg,
+    wide_resnet,
+    xception,
+)
 from ..models.alexnet import response_norm
-from ..network import Network, map_shape
+from ..network import Network, WithAuxiliary, map_shape
 from .chain import RULES, Task, chain
 
 
-def build(name: str, values: Mapping[str, Any], task: Task, seed: int) -> Network:
+def build(name: str, values: Mapping[str, Any], task: Task, seed: int) -> Network | WithAuxiliary:
     """The network with the initial weights of this seed. Raises UsageError for an unknown name or value."""
     torch.manual_seed(seed)
     if name in SMALL:
@@ -73,26 +86,35 @@ def _stages(task: Task, count: int) -> list[resnet.Stage]:
 
 
 def small_resnet(
-    task: Task, *, depth: int = 20, block: str = "basic", shortcut: str = "A", stem: int = 16, flat: bool = False
-) -> Network:
-    """ResNet for CIFAR, plain or residual; `flat`: all stages as wide as the `stem`."""
+    task: Task, *, depth: int = 20, block: str = "basic", shortcut: str = "A", stem: int = 16, flat: bool = False,
+    zero_gamma: bool = False, dropout: float = 0.0,
+) -> Network:  # fmt: skip
+    """ResNet for CIFAR, plain or residual; `flat`: all stages as wide as the `stem`; shortcut D is ResNet-D's.
+
+    Blocks with `zero_gamma` begin as their shortcuts; `dropout` stands between the convolutions of a block.
+    """
     made = resnet.plain
     if block != "plain":
-        made = partial(resnet.basic, shortcut=choose("shortcut", shortcut, resnet.SHORTCUTS))  # type: ignore[assignment]
+        options = resnet.SHORTCUTS | {"D": bag_of_tricks.pooled_projection}
+        made = partial(resnet.basic, shortcut=choose("shortcut", shortcut, options))  # type: ignore[assignment]
     width, stages = task.wide(stem), _stages(task, (depth - 2) // 6)
     if flat:
         stages = [(name, width, count) for name, _, count in stages]
-    return resnet.network({"conv1": conv_bn(task.channels, width, 3)}, made, stages, width, task.classes)
+    rule = partial(bag_of_tricks.initialise, True, rule=HE_NORMAL) if zero_gamma else HE_NORMAL
+    network = resnet.network({"conv1": conv_bn(task.channels, width, 3)}, made, stages, width, task.classes, rule)
+    for body in [part.body for part in network.modules() if isinstance(part, Residual)] if dropout else []:
+        body.conv1.append(nn.Dropout(dropout))  # type: ignore[operator, union-attr]
+    return network
 
 
-def small_preact(task: Task, *, count: int = 3, unit: str = "full_pre_activation", bottleneck: bool = False) -> Network:
-    """Pre-activation ResNet for CIFAR, or its relatives of Table 2, with so many units a stage."""
+def small_preact(task: Task, *, count: int = 3, unit: str = "full_pre_activation", single: bool = False) -> Network:
+    """Pre-activation ResNet for CIFAR, or its relatives of Table 2, with so many units a stage; `single`: of one
+    convolution each."""
     order = choose("unit", unit, preact_resnet.UNITS)
     width = task.wide(16)
     conv = nn.Conv2d(task.channels, width, 3, padding=1, bias=False)
     rows: dict[str, nn.Module] = {"conv1": stack(conv=conv, **preact_resnet.activations(order[1], width))}
-    convs = preact_resnet.THREE if bottleneck else preact_resnet.TWO
-    block = partial(preact_resnet.residual, order, convs, bottleneck)
+    block = partial(preact_resnet.residual, order, preact_resnet.ONE if single else preact_resnet.TWO, False)
     return preact_resnet.network(rows, "shared", block, _stages(task, count), width, order[0], task.classes)
 
 
@@ -173,12 +195,13 @@ def small_xception(task: Task, *, blocks: int = 3, intermediate: str = "none", j
 
 def small_inception(
     task: Task, *, modules: int = 3, naive: bool = False, head: str = "gap", joined: bool = False, scale: float = 1.0,
-    grid: str = "parallel", dropout: float = 0.2,
-) -> Network:  # fmt: skip
+    grid: str = "parallel", dropout: float = 0.2, side: str = "none",
+) -> Network | WithAuxiliary:  # fmt: skip
     """A stem, and two halves of Inception modules with a reduction of the grid between them.
 
     `naive` modules have no 1x1 before their larger convolutions and behind their pooling; `joined` ones are residual,
-    their branches times `scale`. The grid is reduced by pooling first, by a convolution first, or in parallel.
+    their branches times `scale`. The grid is reduced by pooling first, by a convolution first, or in parallel. A `side`
+    classifier, "plain" or with "bn", stands on the last module of the first half.
     """
     wide, rows = task.wide, dict[str, nn.Module]()
     rows["conv1"] = conv_bn(task.channels, wide(32), 3)
@@ -187,12 +210,50 @@ def small_inception(
         for number in range(modules):
             rows[f"inception{half}_{number}"], channels = _module(channels, wide(16 * half), naive, joined, scale)
         if half == 1:
+            first = channels
             rows["reduction"], channels = _reduction(channels, wide(64), grid)
     shape = map_shape(rows, task.channels, task.size)
     flat = channels if head == "gap" else channels * shape[1] * shape[2]
     rows |= {"pool": nn.AdaptiveAvgPool2d(1)} if head == "gap" else {}
     rows |= {"drop": nn.Dropout(dropout), "fc": FullyConnected(flat, task.classes)}
-    return Network(rows, head="pool" if head == "gap" else "drop", initialise=HE_NORMAL, input_size=task.size)
+    network = Network(rows, head="pool" if head == "gap" else "drop", initialise=HE_NORMAL, input_size=task.size)
+    if side == "none":
+        return network
+    heads = {f"inception1_{modules - 1}": choose("side", side, SIDES)(first, wide(64), task.classes)}
+    return WithAuxiliary(network, heads)
+
+
+def _side(normalised: bool, channels: int, width: int, classes: int) -> nn.Module:
+    """Pooling, a 1x1 and two fully connected layers, as the papers' side heads, with normalisation or without."""
+
+    def norm(made: Callable[[int], nn.Module], of: int) -> dict[str, nn.Module]:
+        return {"bn": made(of)} if normalised else {}
+
+    conv = stack(conv=nn.Conv2d(channels, width, 1), **norm(nn.BatchNorm2d, width), relu=nn.ReLU())
+    hidden = stack(linear=FullyConnected(16 * width, width), **norm(nn.BatchNorm1d, width), relu=nn.ReLU())
+    return stack(pool=nn.AdaptiveAvgPool2d(4), conv=conv, hidden=hidden, fc=FullyConnected(width, classes))
+
+
+SIDES: dict[str, Callable[[int, int, int], nn.Module]] = {"plain": partial(_side, False), "bn": partial(_side, True)}
+
+
+def small_densenet(
+    task: Task, *, depth: int = 22, growth_rate: int = 12, dense: bool = True, bottleneck: bool = False
+) -> Network:
+    """DenseNet for CIFAR, BC with a `bottleneck`; without `dense` connections a chain of as many layers, each as wide
+    as the growth rate."""
+    rate = max(1, round(growth_rate * task.width))
+    if dense:
+        return densenet.cifar(depth=depth, growth_rate=rate, bottleneck=bottleneck, num_classes=task.classes,
+                              compression=0.5 if bottleneck else 1.0, in_channels=task.channels)  # fmt: skip
+    rows: dict[str, nn.Module] = {"conv0": nn.Conv2d(task.channels, rate, 3, padding=1, bias=False)}
+    for number in (1, 2, 3):
+        rows[f"block{number}"] = nn.Sequential(*(bn_relu_conv(rate, rate, 3) for _ in range((depth - 4) // 3)))
+        if number < 3:
+            rows[f"transition{number}"] = densenet.transition(rate, rate, 0.0)
+    rows |= {"bn_relu": stack(bn=nn.BatchNorm2d(rate), relu=nn.ReLU()), "avgpool": nn.AdaptiveAvgPool2d(1)}
+    rows |= {"fc": FullyConnected(rate, task.classes)}
+    return Network(rows, head="avgpool", initialise=he_fan_out)
 
 
 def _module(channels: int, width: int, naive: bool, joined: bool, scale: float) -> tuple[nn.Module, int]:
@@ -222,9 +283,9 @@ def _reduction(channels: int, width: int, grid: str) -> tuple[nn.Module, int]:
     return Concat(conv=conv_bn(channels, width, 3, 2), pool=pool), after
 
 
-SMALL: dict[str, Callable[..., Network]] = {
+SMALL: dict[str, Callable[..., Network | WithAuxiliary]] = {
     "chain": chain, "small vgg": small_vgg, "small resnet": small_resnet, "small preact": small_preact,
     "small shortcut": small_shortcut, "small stochastic": small_stochastic, "small wrn": small_wrn,
     "small inception": small_inception, "small resnext": small_resnext, "small se": small_se,
-    "small xception": small_xception,
+    "small xception": small_xception, "small densenet": small_densenet,
 }  # fmt: skip

@@ -29,6 +29,37 @@ class Plan:
     said: tuple[str, ...] = ()
 
 
+SIZES = {"preprocess.size", "preprocess.resize", "augment.scale", "augment.pad"}  # in pixels
+EPOCHS = {"schedule.milestones", "schedule.every"}
+
+
+def at_scale(experiment: Experiment, scale: str) -> tuple[Experiment, Setting]:
+    """The experiment and its setting at a scale; what the recipe says of pixels and epochs goes with them.
+
+    At the paper's scale the arms have the values of `full` in place of their own, and pictures move by an eighth.
+    """
+    own, setting = experiment.setting, setting_of(experiment, scale)
+    pixels, arms = setting.size / own.size, dict(experiment.arms)
+    paper = scale == "paper"
+    factors = dict.fromkeys(SIZES, pixels) | dict.fromkeys(EPOCHS, setting.epochs / own.epochs if paper else 1.0)
+
+    def scaled(recipe: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_times(text, factors) for text in recipe)
+
+    for name, arm in arms.items():
+        values = {key: experiment.full.get(key, value) if paper else value for key, value in arm.values.items()}
+        arms[name] = dataclasses.replace(arm, values=values, recipe=scaled(arm.recipe))
+    recipe = (*((f"augment.pad={setting.size // 8}",) if paper else ()), *scaled(experiment.recipe))
+    return dataclasses.replace(experiment, arms=arms, recipe=recipe), setting
+
+
+def _times(text: str, factors: dict[str, float]) -> str:
+    """An override, its numbers times the factor of its key."""
+    key, _, numbers = text.partition("=")
+    factor = factors.get(key, 1.0)
+    return text if factor == 1 else f"{key}={','.join(f'{float(one) * factor:.0f}' for one in numbers.split(','))}"
+
+
 def setting_of(experiment: Experiment, scale: str) -> Setting:
     """The experiment's setting at a scale: its own for "small". Raises UsageError."""
     own = experiment.setting

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,10 +26,13 @@ class Probe(Protocol):
     def after_epoch(self, training: Training) -> None: ...
     def is_satisfied(self) -> bool: ...
     def end(self, training: Training, data: Pictures) -> Values: ...
+    def tensors(self) -> dict[str, Tensor]: ...
+    def state(self) -> Values: ...
+    def restore(self, tensors: dict[str, Tensor], state: Values) -> None: ...
 
 
 class Quiet:
-    """A probe that does nothing."""
+    """A probe that does nothing, and keeps its plain values where a run is interrupted."""
 
     def begin(self, training: Training, data: Pictures) -> None:
         pass
@@ -46,6 +48,15 @@ class Quiet:
 
     def end(self, training: Training, data: Pictures) -> Values:
         return {}
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {}
+
+    def state(self) -> Values:
+        return {key: value for key, value in vars(self).items() if isinstance(value, int | float | list)}
+
+    def restore(self, tensors: dict[str, Tensor], state: Values) -> None:
+        vars(self).update(state)
 
 
 class EpochsTo(Quiet):
@@ -78,12 +89,11 @@ class Gradients(Quiet):
     """The norm of the gradient of each layer's weights, averaged over the first `steps`, the first layer first."""
 
     def __init__(self, steps: int = 30) -> None:
-        self.steps, self.sums = steps, np.zeros(0)
-        self.counted = 0
+        self.steps, self.sums, self.counted = steps, list[float](), 0
 
     def begin(self, training: Training, data: Pictures) -> None:
         weights = [part.weight for part in training.network.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
-        self.sums = np.zeros(len(weights))
+        self.sums = [0.0] * len(weights)
         for index, weight in enumerate(weights):
             weight.register_post_accumulate_grad_hook(lambda tensor, index=index: self._see(index, tensor))
 
@@ -95,8 +105,8 @@ class Gradients(Quiet):
         self.counted += 1
 
     def end(self, training: Training, data: Pictures) -> Values:
-        norms = self.sums / max(1, min(self.counted, self.steps))
-        ratio = float(norms[0] / max(norms[-1], 1e-30))
+        norms = [total / max(1, min(self.counted, self.steps)) for total in self.sums]
+        ratio = norms[0] / max(norms[-1], 1e-30)
         return {"gradients": [float(f"{norm:.3e}") for norm in norms], "first_to_last": float(f"{ratio:.3e}")}
 
 
@@ -125,7 +135,7 @@ class LastGradient(Quiet):
 
 class Percentiles(Quiet):
     """Fig. 1 (b), (c) of batch normalisation: the 15th, 50th and 85th percentile of what one unit of the last hidden
-    layer is given before its sigmoid, over test pictures, several times an epoch."""
+    layer is given before its sigmoid, over test pictures, several times an epoch; and how far they wander."""
 
     def __init__(self, every: int = 60) -> None:
         self.every, self.rows = every, list[list[float]]()
@@ -149,7 +159,9 @@ class Percentiles(Quiet):
         self.rows.append([round(value, 3) for value in seen[0].float().quantile(shares).tolist()])
 
     def end(self, training: Training, data: Pictures) -> Values:
-        return {"percentiles": self.rows, "percentiles_every": self.every}
+        first, last = (self.rows or [[0.0] * 3])[0], (self.rows or [[0.0] * 3])[-1]
+        wander = sum(abs(now - then) for then, now in zip(first, last, strict=True)) / 3
+        return {"percentiles": self.rows, "percentiles_every": self.every, "wander": round(wander, 4)}
 
 
 class Evolution(Quiet):
@@ -170,6 +182,17 @@ class Evolution(Quiet):
         ways = [[round(value / max(line[0], 1e-12), 4) for value in line] for line in layers]
         halves = [_crossing(line, 0.5) for line in ways]
         return {"evolution": ways, "first_layer": halves[0], "last_layer": halves[-1]}
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {f"{epoch}.{layer}": weight for epoch, then in enumerate(self.kept) for layer, weight in enumerate(then)}
+
+    def state(self) -> Values:
+        return {}
+
+    def restore(self, tensors: dict[str, Tensor], state: Values) -> None:
+        layers = range(len(self.kept[0]))
+        epochs = range(len(tensors) // len(layers))
+        self.kept = [[tensors[f"{epoch}.{layer}"] for layer in layers] for epoch in epochs]
 
 
 def _crossing(line: list[float], level: float) -> float:

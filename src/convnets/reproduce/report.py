@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..runs import checkpoint
 from . import figures
 from .networks import SMALL
 from .run import RESULT, Results, Values, read_result
-from .verdict import RULE, Verdict, compared
+from .verdict import RULE, Verdict, at, compared
 
 USUAL = (
     "the usual recipe: SGD with momentum 0.9, rate 0.05 down a cosine, weight decay 5e-4, batches of 64, crops from a "
@@ -54,17 +55,33 @@ def write_report(result: Path) -> Iterator[str]:
     yield f"written: {result.with_name('report.html')}, report.md, figure.svg, {RESULT}"
 
 
-def rows(experiment: Experiment, results: Results) -> list[tuple[str, str, str, str]]:
-    """For each thing compared: its name, our mean and spread, how many seeds, and the paper's number."""
-    found = []
-    for arm, by_seed in compared(experiment, results).items():
-        values = [float(value) for one in by_seed.values() if (value := one.get(experiment.metric)) is not None]
-        ours = "diverged" if any(one.get("diverged") for one in by_seed.values()) else "none"
-        if values:
-            spread = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 and np.ptp(values) > 1e-9 else ""
-            ours = f"{np.mean(values):.4g}{spread}" + (" (diverged)" if ours == "diverged" else "")
-        found.append((arm, ours, str(len(values)), str(experiment.published.get(arm, ""))))
-    return found
+def table(experiment: Experiment, results: Results) -> tuple[list[str], list[list[str]]]:
+    """Titles and lines for each thing compared: its name, ours, how many seeds, and the paper's number.
+
+    Ours are the means and spreads of the metric, of others that relations ask for, and the size of the networks where
+    they differ.
+    """
+    shown = compared(experiment, results)
+    others = list(dict.fromkeys(pair.metric for pair in experiment.expectations() if pair.metric))
+    sizes = {one.get("parameters") for by_seed in shown.values() for one in by_seed.values()}
+    keys = [experiment.metric, *others, *(["parameters"] if len(sizes) > 1 and "parameters" not in others else [])]
+    named = {"parameters": "parameters, millions", experiment.metric: f"ours: {experiment.unit}"}
+    titles = [named.get(key, key.replace("_", " ").replace(".", " ")) for key in keys]
+    lines = [[arm, *(_told(by_seed, key) for key in keys), str(len(by_seed)), str(experiment.published.get(arm, ""))]
+             for arm, by_seed in shown.items()]  # fmt: skip
+    return ["arm", *titles, "seeds", "the paper, of its own network and data"], lines
+
+
+def _told(by_seed: Mapping[int, Mapping[str, Any]], key: str) -> str:
+    """Mean and spread over seeds; parameters as millions."""
+    values = [float(value) for one in by_seed.values() if (value := at(one, key)) is not None]
+    diverged = any(one.get("diverged") for one in by_seed.values())
+    if not values:
+        return "diverged" if diverged else "none"
+    if key == "parameters":
+        return f"{values[0] / 1e6 if values[0] > 1000 else values[0]:.3g}"
+    spread = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 and np.ptp(values) > 1e-9 else ""
+    return f"{np.mean(values):.4g}{spread}" + " (diverged)" * diverged
 
 
 def arms_of(experiment: Experiment) -> list[tuple[str, str, str]]:
@@ -81,7 +98,8 @@ def arms_of(experiment: Experiment) -> list[tuple[str, str, str]]:
 def page(experiment: Experiment, content: Values, results: Results, verdict: Verdict, svg: str) -> str:
     """The report as one HTML page, self-contained."""
     say = html.escape
-    arms = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in rows(experiment, results))
+    titles, lines = table(experiment, results)
+    arms = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in lines)
     found = "".join(
         f"<tr><td>{say(one.relation)}</td><td>{one.mean:.3g}</td><td>{one.low:.3g} to {one.high:.3g}</td>"
         f"<td>{say(one.verdict)}</td></tr>" for one in verdict.findings
@@ -94,8 +112,7 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
 <blockquote>{say(experiment.claim)}<br><small>{say(content["paper"])}, {say(experiment.where)}</small></blockquote>
 <p class="verdict">{MARKS[verdict.verdict]} {say(verdict.verdict)}</p>
 <div class="figure">{svg}</div>
-<table><tr><th>arm</th><th>ours: {say(experiment.unit)}</th><th>seeds</th>
-<th>the paper, of its own network and data</th></tr>{arms}</table>
+<table><tr><th>{"</th><th>".join(map(say, titles))}</th></tr>{arms}</table>
 <table><tr><th>expected</th><th>difference</th><th>95 % interval</th><th></th></tr>{found}</table>
 <h2>What was compared</h2><table><tr><th>arm</th><th>network</th><th>trained with</th></tr>{compared_}</table>
 <h2>What is different from the paper</h2><ul>{said}</ul>
@@ -106,10 +123,11 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
 
 def text(experiment: Experiment, content: Values, results: Results, verdict: Verdict) -> str:
     """The report as Markdown, with the figure beside it."""
-    arms = "\n".join(f"| {' | '.join(row)} |" for row in rows(experiment, results))
+    titles, lines = table(experiment, results)
+    head, arms = _line(titles), "\n".join(map(_line, lines))
     found = "\n".join(f"| {one.relation} | {one.mean:.3g} | {one.low:.3g} to {one.high:.3g} | {one.verdict} |"
                       for one in verdict.findings)  # fmt: skip
-    compared_ = "\n".join(f"| {' | '.join(row)} |" for row in arms_of(experiment))
+    compared_ = "\n".join(_line(list(row)) for row in arms_of(experiment))
     said = "\n".join(f"- {line}" for line in differences(experiment, content))
     return f"""# {experiment.title}
 
@@ -119,8 +137,8 @@ def text(experiment: Experiment, content: Values, results: Results, verdict: Ver
 
 ![{experiment.title}](figure.svg)
 
-| arm | ours: {experiment.unit.replace("|", chr(92) + "|")} | seeds | the paper, of its own network and data |
-| --- | --- | --- | --- |
+{head}
+{"| --- " * len(titles)}|
 {arms}
 
 | expected | difference | 95 % interval | |
@@ -189,13 +207,17 @@ def _missing(folder: Path) -> str:
 
 def _score(experiment: Experiment, content: Values, results: Results, verdict: Verdict) -> str:
     """A line of the table."""
-    table = rows(experiment, results)
-    published = "; ".join(f"{arm} {number}" for arm, _, _, number in table if number)
-    ours = "; ".join(f"{arm} {value}" for arm, value, _, _ in table)
+    _, lines = table(experiment, results)
+    published = "; ".join(f"{line[0]} {line[-1]}" for line in lines if line[-1])
+    ours = "; ".join(f"{line[0]} {line[1]}" for line in lines)
     minutes = f"{content['cost_seconds'] / 60:.0f}"
     claim = f"[{experiment.title}](#{_anchor(experiment.title)})"
     said = f"{MARKS[verdict.verdict]} {verdict.verdict}"
-    cells = content["paper"], claim, published, ours, said, minutes, f"`{content['command']}`"
+    return _line([content["paper"], claim, published, ours, said, minutes, f"`{content['command']}`"])
+
+
+def _line(cells: list[str]) -> str:
+    """Of a table in Markdown."""
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

@@ -55,7 +55,7 @@ def run(plan: Plan, folder: Path, minutes: float, workers: int, tell: Callable[[
     """Do what is left of an experiment in its folder; the path of the result.
 
     `minutes` is the budget for all of it, `workers` how many jobs run at once. Raises Interrupted by Ctrl-C, which
-    leaves every job that was done.
+    leaves every job that was done, and of others the last epoch, if they take long.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / JOBS).mkdir(exist_ok=True)
@@ -109,14 +109,16 @@ def _begin(threads: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
-def carry_out(plan: Plan, arm: str, seed: int, rate: float | None, share: float) -> Values:
-    """A job, in whichever process, with what it took and what it was made with."""
-    began = time.perf_counter()
+def carry_out(
+    plan: Plan, arm: str, seed: int, rate: float | None, share: float, kept: Path | None = None
+) -> Values:
+    """A job, in whichever process, with what it took and what it was made with; `kept` while it is not done."""
+    began, made_with = time.perf_counter(), fingerprint(plan, arm, rate, share)
     if plan.experiment.measure != "train":
         values = measures.MEASURES[plan.experiment.measure](plan, arm, seed)
     else:
-        values = job.run(plan, arm, seed, rate, share)
-    return values | {"took": round(time.perf_counter() - began, 2), "made_with": fingerprint(plan, arm, rate, share)}
+        values = job.run(plan, arm, seed, rate, share, kept, made_with)
+    return values | {"took": round(time.perf_counter() - began, 2), "made_with": made_with}
 
 
 def fingerprint(plan: Plan, arm: str, rate: float | None, share: float) -> str:
@@ -185,7 +187,7 @@ def _carried_out(
         share = 1.0 if each.rate is None else budget.SEARCH
         if values is None or values.get("made_with") != fingerprint(plan, each.arm, rate, share):
             missing.append(each)
-            given.append((plan, each.arm, each.seed, rate, share))
+            given.append((plan, each.arm, each.seed, rate, share, folder / JOBS / f"{each.name}.safetensors"))
         else:
             board.keep(each.arm, each.seed, each.rate, values)
             yield each, values
@@ -193,6 +195,7 @@ def _carried_out(
     for count, (number, values) in enumerate(crew.all(carry_out, given), 1):
         each = missing[number]
         checkpoint.write_text(folder / JOBS / f"{each.name}.json", json.dumps(values))
+        (folder / JOBS / f"{each.name}.safetensors").unlink(missing_ok=True)
         left = (time.monotonic() - began) / count * (len(missing) - count)
         board.note(each.arm, each.seed, each.rate, values, len(missing) - count, left)
         yield each, values

@@ -7,14 +7,14 @@ import dataclasses
 from ..data import open_source
 from ..errors import ConvnetsError
 from ..experiments import Experiment
-from .plan import Plan, setting_of
+from .plan import Plan, at_scale
 
 SIZE = 16  # of digits, which have 8 pixels, unless a network needs more
 
 
 def plan_of(experiment: Experiment, scale: str, sources: dict[str, str], seeds: int, device: str) -> Plan:
     """The plan of an experiment before its time is known. `sources`: what to take for a data set's name."""
-    setting = setting_of(experiment, scale)
+    experiment, setting = at_scale(experiment, scale)
     asked = sources.get(setting.data, sources.get("", setting.data))
     said: tuple[str, ...] = ()
     if asked == setting.data != "digits":

@@ -15,7 +15,7 @@ from ..experiments import Expectation, Experiment
 HOLDS, FAILS, OPEN = "holds", "does not hold at this scale", "undecided"
 LEAST_SEEDS, CONFIDENCE = 3, 0.95
 ABOVE = 0.97  # of the error of chance: above it nothing was learned
-LEARNING = "test_error", "train_error", "train_loss", "epochs_to"  # metrics of how well, or how fast, an arm learned
+LEARNING = "test_error", "train_error", "clean_train_error", "train_loss", "epochs_to"  # how well, or fast, arms learn
 RULE = (
     "For each expected relation the differences of the two arms are paired by seed, and a 95 % confidence interval of "
     "their mean is taken (Student's t). a < b holds where the whole interval is above 0 and the mean no smaller than "
@@ -61,11 +61,11 @@ def compared(
     """The results by what is compared: the arms, or values of one arm against each other, where it learned."""
     if not experiment.contrasts:
         return results
-    return {name: {seed: {experiment.metric: _at(values, key)} for seed, values in results.get(arm, {}).items()
+    return {name: {seed: {experiment.metric: at(values, key)} for seed, values in results.get(arm, {}).items()
                    if _learned(values)} for name, (arm, key) in experiment.contrasts.items()}  # fmt: skip
 
 
-def _at(values: Any, path: str) -> Any:
+def at(values: Any, path: str) -> Any:
     """The value at a dotted path; None where it leads nowhere."""
     for key in path.split("."):
         try:
@@ -77,22 +77,22 @@ def _at(values: Any, path: str) -> Any:
 
 def _finding(pair: Expectation, experiment: Experiment, results: Any) -> Finding:
     low, high = results.get(pair.low, {}), results.get(pair.high, {})
-    seeds = sorted(set(low) & set(high))
-    differences = np.array([_difference(low[seed], high[seed], experiment.metric) for seed in seeds])
-    relation = f"{pair.low} {'~' if pair.equal else '<'} {pair.high}"
+    seeds, metric = sorted(set(low) & set(high)), pair.metric or experiment.metric
+    differences = np.array([_difference(low[seed], high[seed], metric) for seed in seeds])
+    relation = f"{pair.metric}: " * bool(pair.metric) + f"{pair.low} {'~' if pair.equal else '<'} {pair.high}"
     mean, bottom, top = interval(differences)
-    said = _verdict(pair, len(seeds), (mean, bottom, top), experiment.least)
-    if experiment.measure == "train" and _says_nothing(experiment, low, high, differences):
+    said = _verdict(pair, len(seeds), (mean, bottom, top), pair.least or experiment.least)
+    if experiment.measure == "train" and _says_nothing(experiment, metric, low, high, differences):
         said = OPEN
     return Finding(relation, mean, bottom, top, said)
 
 
-def _says_nothing(experiment: Experiment, low: Any, high: Any, differences: np.ndarray) -> bool:
+def _says_nothing(experiment: Experiment, metric: str, low: Any, high: Any, differences: np.ndarray) -> bool:
     """Whether neither arm learned, or one did not where more than how well it learned is compared; or all is equal."""
     if experiment.contrasts:
         return len(differences) > 0 and not differences.any()
     learned = [any(_learned(values) for values in by_seed.values()) for by_seed in (low, high)]
-    enough = any(learned) if experiment.metric in LEARNING or not experiment.learning else all(learned)
+    enough = any(learned) if metric in LEARNING or not experiment.learning else all(learned)
     return not enough or (len(differences) > 0 and not differences.any())
 
 
@@ -103,9 +103,10 @@ def _learned(values: Mapping[str, Any]) -> bool:
 
 def _difference(low: Mapping[str, Any], high: Mapping[str, Any], metric: str) -> float:
     """high - low; no number where one is missing, or what was waited for came in neither."""
-    if None in (low.get(metric), high.get(metric)) or not (low.get("reached", True) or high.get("reached", True)):
+    values = [at(one, metric) for one in (low, high)]
+    if None in values or not (low.get("reached", True) or high.get("reached", True)):
         return math.nan
-    return float(high[metric]) - float(low[metric])
+    return float(values[1]) - float(values[0])
 
 
 def interval(differences: np.ndarray) -> tuple[float, float, float]:

@@ -27,10 +27,13 @@ class Training:
     """
 
     def __init__(
-        self, network: Network, recipe: Recipe, device: torch.device, statistics: Statistics = NO_STATISTICS
-    ) -> None:
+        self, model: Network | WithAuxiliary, recipe: Recipe, device: torch.device,
+        statistics: Statistics = NO_STATISTICS,
+    ) -> None:  # fmt: skip
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format  # also where it is left open
-        model = with_auxiliary(network, size=recipe.preprocess.size) if recipe.auxiliary else network
+        network = model.network if isinstance(model, WithAuxiliary) else model
+        if recipe.auxiliary and model is network:
+            model = with_auxiliary(network, size=recipe.preprocess.size)
         self.model: Network | WithAuxiliary = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         self.network, self.recipe, self.device, self.statistics = network, recipe, device, statistics
         self.optimizer = make_optimizer(self.model, recipe.optimizer, by_row=recipe.unfreeze > 0)
