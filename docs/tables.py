@@ -1,7 +1,8 @@
-"""Writes the tables of the READMEs and of docs/ from the papers' records and recipes: `python docs/tables.py`.
+"""Writes the tables and drawings of the READMEs and of docs/ from the papers' records, recipes and networks:
+`python docs/tables.py`.
 
-A page has a line `<!-- table: networks -->`, `results`, `papers` or `recipes` and, up to `<!-- end -->`, the table. A
-test holds that the pages are as this script would write them.
+A page has a line `<!-- table: networks -->`, `results`, `papers`, `recipes` or `drawings` and, up to `<!-- end -->`,
+the table. A test holds that pages and pictures are as this script would write them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from convnets import papers, recipes
 from convnets.cli.recipe import optimizer, schedule
+from convnets.draw.drawing import drawing, picture
+from convnets.draw.timeline import timeline
 from convnets.papers import Entry
 from convnets.recipes import expected
 
@@ -20,6 +23,14 @@ PAGES = [
     DOCS / "recipes.md",
     *sorted((DOCS / "papers").glob("*.md")),
 ]
+DRAWN = {  # the networks whose drawings stand in a family's page
+    "alexnet": ("alexnet",), "zfnet": ("zfnet",), "nin": ("nin_cifar",), "vgg": ("vgg16",), "googlenet": ("googlenet",),
+    "bn_inception": ("bn_inception",), "inception_v3": ("inception_v3",), "resnet": ("resnet20", "resnet152"),
+    "inception_v4": ("inception_v4", "inception_resnet_v2"), "preact_resnet": ("preact_resnet164",),
+    "stochastic_depth": ("sd_resnet110",), "wide_resnet": ("wrn_28_10",), "xception": ("xception",),
+    "resnext": ("resnext50_32x4d",), "densenet": ("densenet121",), "senet": ("se_resnet50", "senet154"),
+    "bag_of_tricks": ("resnet50_d",),
+}  # fmt: skip
 SHOWN = 6  # names of a family in the table of papers
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -85,11 +96,23 @@ def every_recipe(entries: list[Entry]) -> str:
     return "\n".join(lines)
 
 
+def drawings(entries: list[Entry]) -> str:
+    """The pictures of a family, each with the command that draws it."""
+    return "\n\n".join(f"`convnets draw {name}`:\n\n![{name}]({name}.svg)" for name in DRAWN[entries[0].family])
+
+
+def pictures() -> dict[Path, str]:
+    """What every picture of the pages is."""
+    drawn = {DOCS / "papers" / f"{name}.svg": picture(drawing(name)) for names in DRAWN.values() for name in names}
+    return drawn | {DOCS / "images" / "timeline.svg": timeline()}
+
+
 def rendered(page: Path) -> str:
     """The page with its tables as the records have them."""
     every = [papers.find(name) for name in papers.names()]
     entries = [entry for entry in every if entry.family == page.stem] or every
     tables = {"papers": overview, "networks": networks, "results": results, "recipes": every_recipe}
+    tables["drawings"] = drawings
     text = page.read_text(encoding="utf-8")
     return BLOCK.sub(lambda block: f"{block[1]}{tables[block[2]](entries)}\n{block[3]}", text)
 
@@ -97,3 +120,5 @@ def rendered(page: Path) -> str:
 if __name__ == "__main__":
     for path in PAGES:
         path.write_text(rendered(path), encoding="utf-8")
+    for path, text in pictures().items():
+        path.write_text(text, encoding="utf-8")

@@ -40,8 +40,15 @@ def test_a_page_has_the_records_figures(family: str, tables: ModuleType) -> None
     assert "<!-- table: networks -->" in text
     assert "<!-- table: results -->" in text
     assert "<!-- table: recipes -->" in text
+    assert "<!-- table: drawings -->" in text
     assert text == tables.rendered(page), "run `python docs/tables.py`"
     assert all(f"`{name}`" in text for name in papers.names() if papers.find(name).family == family)
+
+
+def test_pictures_are_as_they_would_be_drawn(tables: ModuleType) -> None:
+    for path, text in tables.pictures().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: run `python docs/tables.py`"
+        assert len(text) < 300_000
 
 
 def test_the_page_of_recipes_has_them_all(tables: ModuleType) -> None:

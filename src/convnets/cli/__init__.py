@@ -16,6 +16,8 @@ from ..errors import ConvnetsError, Interrupted
 VERBS = {
     "list": "Networks of the catalogue.",
     "show": "One network row by row, beside its paper.",
+    "draw": "A network as a picture, in the manner of the papers' figures.",
+    "timeline": "The family tree of the networks, and their errors by cost, as a picture.",
     "diff": "What differs between two networks, or a network and its paper.",
     "recipe": "How the papers trained, value by value.",
     "pack": "A data set as one file, smaller and quicker to read.",

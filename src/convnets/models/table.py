@@ -119,15 +119,15 @@ def operation(module: nn.Module) -> str:
     match module:
         case nn.Conv2d():
             if _depthwise(module):
-                return f"depthwise {_window(module)}, {module.out_channels}"
+                return f"depthwise {window(module)}, {module.out_channels}"
             groups = f", {module.groups} groups" if module.groups > 1 else ""
-            return f"conv {_window(module)}, {module.out_channels}{groups}"
+            return f"conv {window(module)}, {module.out_channels}{groups}"
         case nn.Linear():
             return f"fc {module.out_features}"
         case nn.MaxPool2d():
-            return f"max pool {_window(module)}"
+            return f"max pool {window(module)}"
         case nn.AvgPool2d():
-            return f"avg pool {_window(module)}"
+            return f"avg pool {window(module)}"
         case nn.AdaptiveAvgPool2d():
             return "global average pool"
         case nn.LocalResponseNorm():
@@ -135,7 +135,7 @@ def operation(module: nn.Module) -> str:
         case nn.Dropout():
             return f"dropout {module.p:g}"
     if hasattr(module, "map_size"):
-        return f"local {_window(module)}, {module.out_channels}"
+        return f"local {window(module)}, {module.out_channels}"
     if hasattr(module, "words"):  # of a paper's own unit
         return str(module.words)
     return WORDS.get(type(module), "")
@@ -197,20 +197,21 @@ def _leaves(branch: nn.Module) -> list[nn.Module]:
 
 def _short(layer: nn.Module, stride: bool = True) -> str:
     """`3x3 96`, `3x3 128 in 32 groups`, `3x3 depthwise`, `max 3x3/2`."""
-    window = _window(layer, stride)
+    extent = window(layer, stride)
     if not isinstance(layer, nn.Conv2d):
-        return f"{'max' if 'Max' in type(layer).__name__ else 'avg'} {window}"
+        return f"{'max' if 'Max' in type(layer).__name__ else 'avg'} {extent}"
     if _depthwise(layer):
-        return f"{window} depthwise"
+        return f"{extent} depthwise"
     groups = f" in {layer.groups} groups" if layer.groups > 1 else ""
-    return f"{window} {layer.out_channels}{groups}"
+    return f"{extent} {layer.out_channels}{groups}"
 
 
 def _depthwise(conv: nn.Conv2d) -> bool:
     return conv.groups == conv.in_channels > 1
 
 
-def _window(module: Any, stride: bool = True) -> str:
+def window(module: Any, stride: bool = True) -> str:
+    """`3x3`, or `3x3/2` where it strides."""
     height, width = _pair(module.kernel_size)
     step = _pair(module.stride)[0]
     return f"{height}x{width}" + (f"/{step}" if stride and step > 1 else "")

@@ -1,0 +1,1 @@
+"""Drawings of networks in the manner of the papers' figures, as SVG."""
