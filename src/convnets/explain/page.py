@@ -1,0 +1,140 @@
+"""Pages of HTML that need nothing but themselves: a style for light and dark, tables, pictures, tabs and filters."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..runs import checkpoint
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --muted: #57606a; --line: #d0d7de; --page: #fff; --card: #f6f8fa;
+--mark: #0072B2; --good: #009E73; --bad: #D55E00; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --muted: #9aa4af; --line: #30363d; --page: #0d1117;
+--card: #161b22; --mark: #56B4E9; --good: #35c496; --bad: #f08a4b; } }
+* { box-sizing: border-box; }
+body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC",
+"Noto Sans Arabic", sans-serif; color: var(--ink); background: var(--page); max-width: 76rem; margin: 0 auto;
+padding: 1rem; }
+h1 { font-size: 1.8rem; margin: .5rem 0; } h2 { margin: 2.2rem 0 .6rem; font-size: 1.3rem; }
+h2, h3 { scroll-margin-top: 3.5rem; }
+.muted, small, footer { color: var(--muted); } a { color: var(--mark); } code { overflow-wrap: anywhere; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; }
+td, th { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); text-align: start; vertical-align: top;
+font-variant-numeric: tabular-nums; } td.right, th.right { text-align: end; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
+.tiles { display: flex; flex-wrap: wrap; gap: .6rem; } .tile { width: 8.5rem; font-size: .8rem; line-height: 1.3; }
+.tile img { width: 100%; display: block; border-radius: 4px; } figure { margin: 0; } figcaption { font-size: .85rem; }
+img { max-width: 100%; height: auto; } img.pixels { image-rendering: pixelated; }
+.right-one { border-inline-start: 4px solid var(--good); padding-inline-start: .4rem; }
+.wrong-one { border-inline-start: 4px solid var(--bad); padding-inline-start: .4rem; }
+svg.chart { width: 100%; max-width: 46rem; height: auto; background: var(--card); border-radius: 8px; }
+svg.chart text { font-size: 12px; fill: var(--ink); } svg.chart text.muted { fill: var(--muted); }
+svg.chart text.head { font-weight: 600; font-size: 13px; } svg.chart text.cell { font-size: 10px; }
+svg.chart text.white { fill: #fff; } svg.chart .grid { stroke: var(--line); }
+svg.chart a rect:hover { stroke: var(--bad); stroke-width: 2; } svg.chart .line { stroke: var(--muted); fill: none; }
+svg.chart .dashed { stroke: var(--muted); stroke-dasharray: 4 4; fill: none; }
+nav { position: sticky; top: 0; background: var(--page); padding: .5rem 0; display: flex; flex-wrap: wrap;
+gap: .2rem 1rem; border-bottom: 1px solid var(--line); z-index: 1; } nav a { text-decoration: none; }
+details { margin: .5rem 0; } summary { cursor: pointer; } input, select { font: inherit; color: inherit;
+background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .3rem .6rem; max-width: 100%; }
+[hidden] { display: none !important; }
+"""
+# Of the parts of the element #ID those are shown whose data-words have what stands in the field with data-filter="ID".
+SCRIPT = """
+document.querySelectorAll('[data-filter]').forEach(field => {
+  const parts = document.getElementById(field.dataset.filter).querySelectorAll('[data-words]');
+  const count = document.getElementById(field.dataset.filter + '-count');
+  const sift = () => {
+    const asked = field.value.toLowerCase();
+    let shown = 0;
+    parts.forEach(part => { part.hidden = !part.dataset.words.toLowerCase().includes(asked); shown += !part.hidden; });
+    if (count) count.textContent = shown;
+  };
+  field.addEventListener('input', sift);
+  document.querySelectorAll(`a[data-asks="${field.dataset.filter}"]`).forEach(link =>
+    link.addEventListener('click', () => { field.value = link.dataset.words; sift(); }));
+});
+"""
+
+
+def page(title: str, sections: Sequence[tuple[str, str]], under: str = "", footer: str = "") -> str:
+    """A whole page: a title with a line under it, sections (heading, HTML) with links to them, and a footer."""
+    links = "".join(f'<a href="#{anchor(name)}">{html.escape(name)}</a>' for name, _ in sections)
+    body = "".join(f'<h2 id="{anchor(name)}">{html.escape(name)}</h2>\n{content}\n' for name, content in sections)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        f'content="width=device-width, initial-scale=1"><title>{html.escape(title)}</title>'
+        f'<link rel="icon" href="data:,"><style>{STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1>\n'
+        f'<p class="muted">{html.escape(under)}</p>\n{f"<nav>{links}</nav>" if len(sections) > 1 else ""}\n{body}'
+        f"<footer><p>{html.escape(footer)}</p></footer><script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def write(path: Path, text: str) -> Path:
+    """The page into its file, in one move. Raises ResourceError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.write_text(path, text)
+    return path
+
+
+def anchor(name: str) -> str:
+    """What a link to a heading ends in."""
+    return "".join(letter if letter.isalnum() else "-" for letter in name.lower())
+
+
+def paragraph(words: str) -> str:
+    """Plain words."""
+    return f"<p>{html.escape(words)}</p>"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], right: Collection[int] = ()) -> str:
+    """A table; the columns in `right` are numbers. Cells are escaped."""
+    sides = [' class="right"' if column in right else "" for column in range(len(header))]
+    head = "".join(f"<th{side}>{html.escape(str(cell))}</th>" for side, cell in zip(sides, header, strict=True))
+    lines = []
+    for row in rows:
+        cells = zip(sides, row, strict=True)
+        lines.append("".join(f'<td{side} dir="auto">{html.escape(str(cell))}</td>' for side, cell in cells))
+    return f'<div class="wide"><table><tr>{head}</tr>{"".join(f"<tr>{line}</tr>" for line in lines)}</table></div>'
+
+
+def picture(array: np.ndarray, most: int = 256, alt: str = "", quality: int = 82) -> str:
+    """A uint8 picture (H, W), (H, W, 1) or (H, W, 3) within the page: small ones keep their pixels, others are JPEG."""
+    image = Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array)
+    small = max(image.size) <= 64
+    if not small:
+        image.thumbnail((most, most), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG" if small else "JPEG", **({"optimize": True} if small else {"quality": quality}))
+    kind, text = "png" if small else "jpeg", base64.b64encode(buffer.getvalue()).decode()
+    pixels = ' class="pixels"' if small else ""
+    return f'<img{pixels} loading="lazy" alt="{html.escape(alt)}" src="data:image/{kind};base64,{text}">'
+
+
+def tile(array: np.ndarray, lines: Sequence[str], right: bool | None = None, words: str = "") -> str:
+    """A picture with lines under it, marked as right or wrong; `words` are what filters look for."""
+    side = {True: " right-one", False: " wrong-one", None: ""}[right]
+    said = "<br>".join(f'<bdi>{html.escape(line)}</bdi>' for line in lines)
+    found = f' data-words="{html.escape(words)}"' if words else ""
+    return f'<div class="tile{side}"{found}>{picture(array, 160, lines[0] if lines else "")}{said}</div>'
+
+
+def tiles(parts: Sequence[str], name: str = "") -> str:
+    """Tiles side by side; with a `name` a field above filters them."""
+    inner = f'<div class="tiles"{f" id={name}" if name else ""}>{"".join(parts)}</div>'
+    if not name:
+        return inner
+    field = f'<input type="search" data-filter="{name}" placeholder="class or file" aria-label="filter">'
+    return f'<p>{field} <span id="{name}-count">{len(parts)}</span> pictures</p>{inner}'
+
+
+def cards(parts: Sequence[str]) -> str:
+    """Charts and the like, as many side by side as there is room for."""
+    return f'<div class="cards">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
