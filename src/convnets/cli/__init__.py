@@ -29,6 +29,7 @@ VERBS = {
     "bench": "How fast a network trains and predicts here, beside other libraries.",
     "evaluate": "Test errors of a trained network.",
     "predict": "Classify pictures.",
+    "explain": "Where in a picture a network sees its classes.",
     "neighbours": "Training pictures most like a picture.",
     "export": "A trained network for other libraries.",
     "weights": "Weights that others published.",

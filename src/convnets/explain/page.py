@@ -89,6 +89,11 @@ def anchor(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower())
 
 
+def escape(words: str) -> str:
+    """Words as HTML has them."""
+    return html.escape(words)
+
+
 def paragraph(words: str) -> str:
     """Plain words."""
     return f"<p>{html.escape(words)}</p>"

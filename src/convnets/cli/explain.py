@@ -1,0 +1,71 @@
+"""`convnets explain`: where in a picture a network sees its classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import DataError, UsageError
+from .common import device_option, load_run, pick_device, split_run, weights_options
+from .predict import find_pictures
+
+if TYPE_CHECKING:
+    from ..explain.answers import Answer
+
+METHODS = ["auto", "cam", "gradcam", "occlusion", "guided", "deconv", "integrated"]
+
+
+@click.command(short_help="Where in a picture a network sees its classes.")
+@click.argument("paths", metavar="RUN PICTURE...", nargs=-1)
+@weights_options
+@click.option("--method", type=click.Choice(METHODS), default="auto", show_default=True,
+              help="auto: class activation maps where they are exact, else Grad-CAM.")  # fmt: skip
+@click.option("--row", default="", help="The row whose maps Grad-CAM shows  [default: the last before the head].")
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, help="Classes shown for each picture.")
+@click.option("--compare", "others", multiple=True, metavar="RUN", help="Another network, explained beside it.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("explained"), show_default=True)
+@click.option("--img-size", type=click.IntRange(1), help="Another input size than the network was tested with.")
+@device_option
+@click.option("--json", "as_json", is_flag=True, help="Print the maps as JSON, a line for each picture; no files.")
+@click.pass_context
+def command(
+    context: click.Context, paths: tuple[str, ...], model: str | None, weights: str | None, allow_nonfinite: bool,
+    method: str, row: str, top: int, others: tuple[str, ...], out: Path, img_size: int | None, device: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Show where RUN sees its best classes in each PICTURE: a PNG for each and one page, in the folder --out.
+
+    A PICTURE is a file, a folder of them, or a quoted pattern. A bad picture is reported and the others are explained
+    (exit 2).
+    """
+    run, paths = split_run(paths, weights)
+    items = [item for path in paths for _, item in find_pictures(path)]
+    if not items:
+        raise UsageError("no pictures given; name files, folders, or patterns in quotes")
+    names = [item for item in items if isinstance(item, str)]
+    bad = [item for item in items if isinstance(item, DataError)]
+
+    from ..evaluate import Predictor
+    from ..explain.answers import answers, said, write_page, write_pictures
+
+    loaded = load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
+    asked = [(run or weights or "", loaded), *((other, load_run(other, None, None)) for other in others)]
+    found: list[Answer] = []
+    for name, source in asked:
+        predictor = Predictor(source, input_size=img_size, device=pick_device(device))
+        for answer in answers(name, predictor, names, method=method, row=row, top=top):
+            found += [] if isinstance(answer, DataError) else [answer]
+            bad += [answer] if isinstance(answer, DataError) else []
+    for error in dict.fromkeys(map(str, bad)):
+        click.echo(f"convnets: {error}", err=True)
+    if as_json:
+        for answer in found:
+            click.echo(json.dumps(said(answer), ensure_ascii=False))
+    elif found:
+        for path in [*write_pictures(found, out), write_page(found, out / "index.html")]:
+            click.echo(f"written: {path}")
+    if bad:
+        context.exit(2)

@@ -1,0 +1,137 @@
+"""Pictures with what trained networks take them for, and why: files and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..data import normalise
+from ..errors import DataError
+from ..evaluate import Predictor
+from . import page
+from .maps import Explanation, explain
+from .overlays import overlay, projection, side_by_side
+
+TOGETHER = 16  # pictures at a time
+
+
+class Answer(NamedTuple):
+    """One picture as a network sees it, uint8 (H, W, C), with its best classes and a picture of each one's map."""
+
+    run: str
+    path: str
+    view: np.ndarray
+    names: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    pictures: tuple[np.ndarray, ...]
+    explanation: Explanation  # of this picture alone
+
+
+def answers(
+    run: str, predictor: Predictor, paths: Sequence[str], *, method: str = "auto", row: str = "", top: int = 3
+) -> Iterator[Answer | DataError]:
+    """Each picture's answer and explanation by one network, or why it cannot be read, in order. Raises UsageError."""
+    for start in range(0, len(paths), TOGETHER):
+        views: list[torch.Tensor | DataError] = [_view(predictor, path) for path in paths[start : start + TOGETHER]]
+        readable = [view for view in views if isinstance(view, torch.Tensor)]
+        if readable:
+            batch = torch.cat(readable)
+            images = normalise(batch, predictor.preprocess, predictor.statistics)
+            found = explain(predictor.network, images, method=method, row=row, top=top)
+        made = iter(range(len(readable)))
+        for path, view in zip(paths[start : start + TOGETHER], views, strict=True):
+            if isinstance(view, DataError):
+                yield view
+            else:
+                yield _answer(run, path, view, found, next(made), predictor.classes)
+
+
+def _view(predictor: Predictor, path: str) -> torch.Tensor | DataError:
+    try:
+        return predictor.prepared([path])
+    except DataError as error:
+        return error
+
+
+def as_picture(view: torch.Tensor) -> np.ndarray:
+    """What a network sees (1, C, H, W) as uint8 (H, W, C); what is standardised is stretched to what can be shown."""
+    if view.is_floating_point():
+        view = (255 * (view - view.amin()) / (view.amax() - view.amin()).clamp(min=1e-6)).round().byte()
+    shown: np.ndarray = view[0].permute(1, 2, 0).cpu().numpy()
+    return shown
+
+
+def _answer(
+    run: str, path: str, batch: torch.Tensor, found: Explanation, index: int, classes: Sequence[str]
+) -> Answer:
+    view, back = as_picture(batch), None if found.projections is None else found.projections[index]
+    own = found._replace(logits=found.logits[index], classes=found.classes[index], maps=found.maps[index],
+                         projections=back)  # fmt: skip
+    probabilities = own.logits.softmax(0)[own.classes]
+    if own.projections is not None and found.method in ("guided", "deconv"):
+        pictures = tuple(projection(back) for back in own.projections)
+    else:
+        pictures = tuple(overlay(view, map_) for map_ in own.maps)
+    names = tuple(classes[number] for number in own.classes.tolist())
+    return Answer(run, path, view, names, tuple(probabilities.tolist()), pictures, own)
+
+
+def said(answer: Answer) -> dict[str, Any]:
+    """The numbers behind an answer's pictures, as JSON has them."""
+    own = answer.explanation
+    rows = zip(answer.names, own.classes.tolist(), answer.probabilities, own.maps.tolist(), strict=True)
+    guesses = [{"class": name, "index": index, "probability": probability,
+                "map": [[round(value, 5) for value in line] for line in map_]}
+               for name, index, probability, map_ in rows]  # fmt: skip
+    about = {"run": answer.run, "path": answer.path, "method": own.method, "top": guesses}
+    return about | ({"row": own.row} if own.row else {})
+
+
+def write_pictures(found: Sequence[Answer], folder: Path) -> list[Path]:
+    """A PNG for each answer: what the network saw, and its classes' maps, the best first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    several = len({answer.run for answer in found}) > 1
+    for answer in found:
+        stem = Path(answer.path).stem + (f"-{Path(answer.run).name}" if several else "")
+        taken = [path.stem for path in written]
+        path = folder / f"{stem if stem not in taken else f'{stem}-{len(written)}'}.png"
+        strip = side_by_side([answer.view, *answer.pictures])
+        Image.fromarray(strip).save(path, optimize=True)
+        written.append(path)
+    return written
+
+
+def write_page(found: Sequence[Answer], path: Path) -> Path:
+    """All answers as one page; those of several networks to the same picture side by side."""
+    by_picture: dict[str, list[Answer]] = {}
+    for answer in found:
+        by_picture.setdefault(answer.path, []).append(answer)
+    sections = [(Path(name).name, "".join(map(section, same))) for name, same in by_picture.items()]
+    methods = sorted({answer.explanation.method for answer in found})
+    under = " ".join(f"{method}: {MEANS[method]}" for method in methods)
+    return page.write(path, page.page("Explanations", sections, under))
+
+
+def section(answer: Answer) -> str:
+    """One picture's answers by one network, as tiles."""
+    row = f", row {answer.explanation.row}" if answer.explanation.row else ""
+    pairs = zip(answer.pictures, answer.names, answer.probabilities, strict=True)
+    parts = [page.tile(answer.view, ["what the network sees"]),
+             *(page.tile(picture, [name, f"{probability:.1%}"]) for picture, name, probability in pairs)]  # fmt: skip
+    return f"<h3>{page.escape(answer.run)}: {answer.explanation.method}{page.escape(row)}</h3>" + page.tiles(parts)
+
+
+MEANS = {
+    "cam": "light where the picture speaks for the class, exactly as it adds up to the answer.",
+    "gradcam": "light where the row's maps speak for the class, weighed by their mean gradients.",
+    "occlusion": "light where hiding the picture lowers the class's probability most.",
+    "guided": "what the class's answer depends on, by gradients that are positive on both ways.",
+    "deconv": "what is projected back through the rectified gradients of ZFNet's deconvolutional network.",
+    "integrated": "light where pixels raise the class's answer on the way from a grey picture.",
+}

@@ -1,0 +1,54 @@
+"""Maps as pictures: laid over what the network saw, or as what goes back to the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+STRONGEST = 0.75  # share of the colour where a map is highest
+
+
+def heat(map_: Tensor, height: int, width: int) -> np.ndarray:
+    """A map (h, w) as shares of its highest value, float32 (height, width) from 0 to 1; what is below 0 is 0."""
+    large = interpolate(map_[None, None].float(), (height, width), mode="bilinear", align_corners=False)[0, 0]
+    positive = large.clamp(min=0)
+    top = positive.max()
+    shares: np.ndarray = (positive / top if top > 0 else positive).cpu().numpy()
+    return shares
+
+
+def overlay(view: np.ndarray, map_: Tensor) -> np.ndarray:
+    """A uint8 picture (H, W, C) with the map (h, w) over its grey levels: uint8 (H, W, 3).
+
+    Colours from dark violet to yellow, which colour-blind people see as dark to light.
+    """
+    import matplotlib as mpl
+
+    shares = heat(map_, *view.shape[:2])
+    colours = mpl.colormaps["inferno"](0.15 + 0.85 * shares)[..., :3]
+    grey = view.astype(np.float32).mean(-1, keepdims=True) / 255
+    alpha = STRONGEST * shares[..., None] ** 0.7
+    mixed: np.ndarray = (255 * ((1 - alpha) * grey + alpha * colours)).round().astype(np.uint8)
+    return mixed
+
+
+def projection(back: Tensor) -> np.ndarray:
+    """What goes back to the pixels (C, H, W), around a middle grey: uint8 (H, W, 3)."""
+    pixels = back.float().cpu()
+    reach = torch.quantile(pixels.abs().flatten(), 0.995).clamp(min=1e-12)
+    shown = (127.5 + 127.5 * (pixels / reach).clamp(-1, 1)).round().byte().permute(1, 2, 0).numpy()
+    return np.repeat(shown, 3, 2) if shown.shape[2] == 1 else shown
+
+
+def side_by_side(pictures: Sequence[np.ndarray], gap: int = 4, least: int = 160) -> np.ndarray:
+    """Pictures (H, W, C) of one size in a row, enlarged by whole numbers until they are `least` pixels high."""
+    height = pictures[0].shape[0]
+    times = max(1, -(-least // height))
+    shown = [np.repeat(one, 3, 2) if one.shape[2] == 1 else one for one in pictures]
+    large = [one.repeat(times, 0).repeat(times, 1) for one in shown]
+    space = np.full((large[0].shape[0], gap, 3), 255, np.uint8)
+    return np.concatenate([part for one in large for part in (one, space)][:-1], 1)
