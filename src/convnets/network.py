@@ -21,6 +21,7 @@ from .errors import UsageError
 from .layers import FullyConnected, InitRule
 
 M = TypeVar("M", bound=nn.Module)
+KEEPING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.ReLU, nn.ELU, nn.Sigmoid, nn.Tanh, nn.Dropout)  # the shape
 
 
 class Network(nn.Sequential):
@@ -221,14 +222,14 @@ def map_shape(rows: Mapping[str, nn.Module], in_channels: int, side: int) -> tup
 def meta_copy(module: M) -> M:
     """The module without its numbers: a copy with its tensors on the meta device, and without hooks.
 
-    Its batch normalisations only hand on what they get, which has the same shape and saves half of a pass.
+    Layers that keep the shape only hand on what they get, which saves most of a pass.
     """
     memo: dict[int, Any] = {id(t): t.detach().to("meta") for t in chain(module.parameters(), module.buffers())}
     for part in module.modules():  # a user's hooks must not see the shapes that are only tried out
         memo |= {id(hooks): OrderedDict() for hooks in (part._forward_pre_hooks, part._forward_hooks)}
     copied = copy.deepcopy(module, memo)
     for part in copied.modules():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(part, KEEPING):
             part.forward = nn.Identity().forward  # type: ignore[method-assign]
     return copied
 

@@ -46,7 +46,6 @@ class Row:
 def layer_table(network: Network, input: tuple[int, int, int]) -> list[Row]:
     """The rows of `network` for a picture (C, H, W). Raises UsageError when the picture does not fit."""
     channels, height, width = input
-    network.check_input(height, width)
     copy = meta_copy(network).eval()
     shapes: Shapes = {}
 
@@ -57,8 +56,12 @@ def layer_table(network: Network, input: tuple[int, int, int]) -> list[Row]:
         module.register_forward_hook(note)
     with torch.no_grad():
         x = torch.empty(1, channels, height, width, device="meta", dtype=next(copy.parameters()).dtype)
-        for row in copy:
-            x = row(x)
+        try:
+            for row in copy:
+                x = row(x)
+        except (RuntimeError, ValueError):
+            network.check_input(height, width)  # which says what is wrong
+            raise
     rows, field = [], ((1, 1), (1, 1))
     for name, module in copy.named_children():
         field = see(module, field, shapes)
