@@ -185,5 +185,5 @@ EXPERIMENTS = (
 LEFT_OUT = {
     "two_gpu_vs_half": "the two columns are a matter of two devices; at a small size groups and halves are both far "
     "from the paper's network",
-    "ensembles": "not run yet: it needs the answers of several seeds together",
+    "ensembles": "needs ImageNet; convnets evaluate RUN RUN ... averages any runs",
 }
