@@ -64,7 +64,8 @@ EXPERIMENTS = (
     Experiment(
         id="lesions",
         title="A trained ResNet survives losing a layer",
-        claim="Without any one block a trained ResNet has hardly more errors; without one layer VGG is at chance.",
+        claim="Without any one block a trained ResNet has few more errors, and fewer still after stochastic depth; "
+        "without one layer VGG is at chance.",
         where="Veit, Wilber, Belongie 2016",
         covers=("lesion_veit",),
         arms={"ResNet": Arm({"depth": 32}, network="small resnet"),

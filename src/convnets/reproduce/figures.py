@@ -13,6 +13,7 @@ from ..experiments import Experiment
 from .verdict import compared
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")  # Okabe and Ito
+COLUMNS = 4  # of pictures
 Values = dict[str, Any]
 Results = dict[str, dict[int, Values]]
 
@@ -26,7 +27,8 @@ def draw(experiment: Experiment, results: Results) -> str:
 
     with matplotlib.rc_context({"svg.fonttype": "none", "font.size": 9, "axes.spines.top": False,
                                 "axes.spines.right": False, "svg.hashsalt": experiment.id}):  # fmt: skip
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), width_ratios=(3, 2))
+        lines = -(-len(experiment.arms) // COLUMNS) if experiment.figure == "pictures" else 1
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9, max(3.4, 1.7 * lines)), width_ratios=(3, 2))
         KINDS[experiment.figure](left, experiment, results)
         dots(right, experiment, results)
         figure.suptitle(experiment.title, fontsize=11)
@@ -100,13 +102,13 @@ def pictures(axis: Any, experiment: Experiment, results: Results) -> None:
     from PIL import Image
 
     shown = {arm: one["picture"] for arm, by_seed in results.items() for one in by_seed.values() if "picture" in one}
-    columns = min(4, max(1, len(shown)))
+    columns = min(COLUMNS, max(1, len(shown)))
     axis.set_axis_off()
     for place, (arm, text) in enumerate(shown.items()):
         pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
         row, column = divmod(place, columns)
         rows = -(-len(shown) // columns)
-        inner = axis.inset_axes([column / columns, 1 - (row + 1) / rows, 0.92 / columns, 0.8 / rows])
+        inner = axis.inset_axes([column / columns, 1 - (row + 1) / rows, 0.94 / columns, 0.78 / rows])
         inner.imshow(pixels)
         inner.set_axis_off()
         inner.set_title(arm, fontsize=7)
