@@ -31,7 +31,8 @@ def answers(name: str, pictures: int) -> float:
 
     def plain() -> torch.Tensor:
         with torch.inference_mode():
-            return network(images).softmax(1)
+            likely: torch.Tensor = network(images).softmax(1)
+        return likely
 
     plain(), explain(network, images, method="cam")
     rounds = [(seconds(plain), seconds(lambda: explain(network, images, method="cam"))) for _ in range(ROUNDS)]
