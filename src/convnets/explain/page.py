@@ -110,17 +110,44 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], right: Collec
     return f'<div class="wide"><table><tr>{head}</tr>{"".join(f"<tr>{line}</tr>" for line in lines)}</table></div>'
 
 
-def picture(array: np.ndarray, most: int = 256, alt: str = "", quality: int = 82) -> str:
-    """A uint8 picture (H, W), (H, W, 1) or (H, W, 3) within the page: small ones keep their pixels, others are JPEG."""
+def picture(array: np.ndarray, most: int = 256, alt: str = "", quality: int = 82, exact: bool = False) -> str:
+    """A uint8 picture (H, W), (H, W, 1), (H, W, 3), or with transparency (H, W, 4), within the page.
+
+    Small ones and those that must be `exact` keep their pixels, others are JPEG, at most `most` pixels wide and high.
+    """
+    source, keeps = encoded(array, most, quality, exact)
+    pixels = ' class="pixels"' if keeps else ""
+    return f'<img{pixels} loading="lazy" alt="{html.escape(alt)}" src="{source}">'
+
+
+def encoded(array: np.ndarray, most: int = 256, quality: int = 82, exact: bool = False) -> tuple[str, bool]:
+    """A picture as `picture` takes it as the address of its own content, and whether it keeps its pixels."""
     image = Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array)
-    small = max(image.size) <= 64
-    if not small:
+    keeps = exact or max(image.size) <= 64
+    if not keeps:
         image.thumbnail((most, most), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, "PNG" if small else "JPEG", **({"optimize": True} if small else {"quality": quality}))
-    kind, text = "png" if small else "jpeg", base64.b64encode(buffer.getvalue()).decode()
-    pixels = ' class="pixels"' if small else ""
-    return f'<img{pixels} loading="lazy" alt="{html.escape(alt)}" src="data:image/{kind};base64,{text}">'
+    image.save(buffer, "PNG" if keeps else "JPEG", **({"optimize": True} if keeps else {"quality": quality}))
+    text = base64.b64encode(buffer.getvalue()).decode()
+    return f"data:image/{'png' if keeps else 'jpeg'};base64,{text}", keeps
+
+
+def mosaic(cells: np.ndarray, columns: int, least: int = 1, gap: int = 2) -> np.ndarray:
+    """Uint8 pictures (N, h, w, 1 or 3) side by side as one (H, W, 4), `columns` in a row with clear gaps between them.
+
+    Each pixel is repeated so often that a cell is at least `least` pixels wide.
+    """
+    times = max(1, -(-least // max(cells.shape[1:3])))
+    cells = cells.repeat(times, 1).repeat(times, 2)
+    count, high, wide, _ = cells.shape
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    sheet = np.zeros((rows * (high + gap) - gap, columns * (wide + gap) - gap, 4), np.uint8)
+    for index, cell in enumerate(cells):
+        top, left = index // columns * (high + gap), index % columns * (wide + gap)
+        sheet[top : top + high, left : left + wide, :3] = cell
+        sheet[top : top + high, left : left + wide, 3] = 255
+    return sheet
 
 
 def tile(array: np.ndarray, lines: Sequence[str], right: bool | None = None, words: str = "") -> str:

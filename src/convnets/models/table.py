@@ -9,21 +9,29 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ..layers import Concat, Residual
+from ..layers import Concat, PadSame, Residual
 from ..network import Network, meta_copy
 
 Pair = tuple[int, int]
 Shapes = dict[nn.Module, tuple[tuple[int, ...], tuple[int, ...]]]  # what went into and came out of each module
-Field = tuple[Pair, Pair]  # receptive field and stride, each (height, width) in pixels of the picture
 
 WORDS: dict[type[nn.Module], str] = {
     nn.BatchNorm2d: "bn", nn.BatchNorm1d: "bn", nn.ReLU: "relu", nn.Sigmoid: "sigmoid"
 }  # fmt: skip
+
+
+class Field(NamedTuple):
+    """What the places of a map see, each (height, width) in pixels of the picture: the receptive field, the step from
+    one place to the next, and where the first place's field begins, which is below 0 in padding."""
+
+    seen: Pair = (1, 1)
+    step: Pair = (1, 1)
+    start: Pair = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,35 @@ class Row:
 
 def layer_table(network: Network, input: tuple[int, int, int]) -> list[Row]:
     """The rows of `network` for a picture (C, H, W). Raises UsageError when the picture does not fit."""
+    copy, shapes = _traced(network, input)
+    rows, field = [], Field()
+    for name, module in copy.named_children():
+        field = see(module, field, shapes)
+        rows.append(
+            Row(
+                name=name,
+                operation=operation(module),
+                output=shapes[module][1][1:],
+                parameters=sum(parameter.numel() for parameter in module.parameters()),
+                multiply_adds=sum(multiply_adds(part, shapes[part][1]) for part in module.modules() if part in shapes),
+                receptive_field=_square(field.seen),
+                stride=_square(field.step),
+            )
+        )
+    return rows
+
+
+def fields(network: Network, input: tuple[int, int, int]) -> dict[str, Field]:
+    """What each row sees of a picture (C, H, W). Raises UsageError when the picture does not fit."""
+    copy, shapes = _traced(network, input)
+    found, field = {}, Field()
+    for name, module in copy.named_children():
+        found[name] = field = see(module, field, shapes)
+    return found
+
+
+def _traced(network: Network, input: tuple[int, int, int]) -> tuple[Network, Shapes]:
+    """The network without numbers, and the shapes in it for this picture."""
     channels, height, width = input
     copy = meta_copy(network).eval()
     shapes: Shapes = {}
@@ -62,21 +99,7 @@ def layer_table(network: Network, input: tuple[int, int, int]) -> list[Row]:
         except (RuntimeError, ValueError):
             network.check_input(height, width)  # which says what is wrong
             raise
-    rows, field = [], ((1, 1), (1, 1))
-    for name, module in copy.named_children():
-        field = see(module, field, shapes)
-        rows.append(
-            Row(
-                name=name,
-                operation=operation(module),
-                output=shapes[module][1][1:],
-                parameters=sum(parameter.numel() for parameter in module.parameters()),
-                multiply_adds=sum(multiply_adds(part, shapes[part][1]) for part in module.modules() if part in shapes),
-                receptive_field=_square(field[0]),
-                stride=_square(field[1]),
-            )
-        )
-    return rows
+    return copy, shapes
 
 
 def multiply_adds(module: nn.Module, output: tuple[int, ...]) -> int:
@@ -89,24 +112,33 @@ def multiply_adds(module: nn.Module, output: tuple[int, ...]) -> int:
 
 
 def see(module: nn.Module, field: Field, shapes: Shapes) -> Field:
-    """Receptive field and stride behind `module`; where paths part and meet again, the widest path counts."""
+    """What `module` sees through all before it; where paths part and meet again, the widest path counts."""
     if isinstance(module, nn.Sequential):
         for part in module:
             field = see(part, field, shapes)
         return field
     if isinstance(module, Residual | Concat | nn.ModuleList):
         branches = (module.body, module.shortcut) if isinstance(module, Residual) else module.children()
-        fields = [see(branch, field, shapes) for branch in branches]
-        heights, widths = zip(*(seen for seen, _ in fields), strict=True)  # a 1x3 beside a 3x1 sees 3x3
-        return (max(heights), max(widths)), max(step for _, step in fields)
-    (seen, step), kernel, stride = field, (1, 1), (1, 1)
+        branched = [see(branch, field, shapes) for branch in branches]
+        heights, widths = zip(*(one.seen for one in branched), strict=True)  # a 1x3 beside a 3x1 sees 3x3
+        starts = zip(*(one.start for one in branched), strict=True)
+        return Field((max(heights), max(widths)), max(one.step for one in branched), _pair(tuple(map(min, starts))))
+    kernel, stride, padding = (1, 1), (1, 1), (0, 0)
     if isinstance(module, nn.Linear | nn.AdaptiveAvgPool2d):  # as a convolution over the whole of its map
         before = shapes[module][0][2:]
         kernel = (before[0], before[1]) if before else (1, 1)
     elif hasattr(module, "kernel_size"):
         kernel, stride = _pair(module.kernel_size), _pair(module.stride)
-    seen = (seen[0] + (kernel[0] - 1) * step[0], seen[1] + (kernel[1] - 1) * step[1])
-    return seen, (step[0] * stride[0], step[1] * stride[1])
+        padding = (kernel[0] // 2,) * 2 if hasattr(module, "map_size") else _pair(getattr(module, "padding", 0))
+    elif isinstance(module, PadSame | nn.ZeroPad2d):
+        inside, padded = (shape[2:] for shape in shapes[module])
+        padding = (padded[0] - inside[0]) // 2, (padded[1] - inside[1]) // 2
+    (high, wide), step = field.seen, field.step
+    return Field(
+        (high + (kernel[0] - 1) * step[0], wide + (kernel[1] - 1) * step[1]),
+        (step[0] * stride[0], step[1] * stride[1]),
+        (field.start[0] - padding[0] * step[0], field.start[1] - padding[1] * step[1]),
+    )
 
 
 def operation(module: nn.Module) -> str:
