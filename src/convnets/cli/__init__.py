@@ -31,6 +31,7 @@ VERBS = {
     "predict": "Classify pictures.",
     "explain": "Where in a picture a network sees its classes.",
     "neighbours": "Training pictures most like a picture.",
+    "look": "What is inside a trained network, as a page.",
     "export": "A trained network for other libraries.",
     "weights": "Weights that others published.",
     "reproduce": "The papers' claims, run again.",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from ..data import normalise, prepare
 from ..data.statistics import stacked
@@ -131,7 +133,7 @@ def reuse(network: Network) -> list[Reuse]:
         channels = [weights[0][0].shape[1], *(one[-1].shape[0] for one in weights)]
         readers = {str(number): one[0] for number, one in enumerate(weights, 1)}
         sources = ("input", *readers)
-        behind = ((path, _weighted(part)) for path, part in modules[at:] if not path.startswith(name))
+        behind = ((path, _weighted(part)) for path, part in modules[at:] if not f"{path}.".startswith(f"{name}."))
         path, after = next(((path, some[0]) for path, some in behind if some), ("", None))
         if after is not None and after.shape[1] == sum(channels):
             readers[path] = after
@@ -167,7 +169,8 @@ def view(eye: Eye, images: Tensor, row: str) -> View:
     _, channels, height, width = images.shape
     seen = fields(network, (channels, height, width))[row]
     total, place = np.zeros((height, width)), (0, 0)
-    for part in images.split(AT_ONCE):
+    parts = images.split(AT_ONCE)
+    for part in tqdm(parts, "receptive field", leave=False, disable=not sys.stderr.isatty(), unit="batch"):
         given = _given(eye, part)
         with _evaluating_with_gradients(network):
             output = network.taps(given.requires_grad_(), row)[row]

@@ -31,6 +31,7 @@ font-variant-numeric: tabular-nums; } td.right, th.right { text-align: end; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 .tiles { display: flex; flex-wrap: wrap; gap: .6rem; } .tile { width: 8.5rem; font-size: .8rem; line-height: 1.3; }
 .tile img { width: 100%; display: block; border-radius: 4px; } figure { margin: 0; } figcaption { font-size: .85rem; }
+.sheets { display: flex; flex-wrap: wrap; gap: 1rem; } .sheets > * { max-width: 100%; }
 img { max-width: 100%; height: auto; } img.pixels { image-rendering: pixelated; }
 .right-one { border-inline-start: 4px solid var(--good); padding-inline-start: .4rem; }
 .wrong-one { border-inline-start: 4px solid var(--bad); padding-inline-start: .4rem; }
@@ -132,17 +133,23 @@ def encoded(array: np.ndarray, most: int = 256, quality: int = 82, exact: bool =
     return f"data:image/{'png' if keeps else 'jpeg'};base64,{text}", keeps
 
 
-def mosaic(cells: np.ndarray, columns: int, least: int = 1, gap: int = 2) -> np.ndarray:
+def mosaic(cells: np.ndarray, columns: int, least: int = 48, most: int = 96, gap: int = 2) -> np.ndarray:
     """Uint8 pictures (N, h, w, 1 or 3) side by side as one (H, W, 4), `columns` in a row with clear gaps between them.
 
-    Each pixel is repeated so often that a cell is at least `least` pixels wide.
+    Pixels of small ones are repeated until a cell is `least` pixels long, those of large ones averaged until it is
+    shorter than twice `most`.
     """
-    times = max(1, -(-least // max(cells.shape[1:3])))
+    longest = max(cells.shape[1:3])
+    times, apart = max(1, -(-least // longest)), max(1, longest // most)
     cells = cells.repeat(times, 1).repeat(times, 2)
-    count, high, wide, _ = cells.shape
+    count, high, wide, channels = cells.shape
+    if apart > 1:
+        high, wide = max(1, high // apart), max(1, wide // apart)
+        whole = cells[:, : high * apart, : wide * apart]
+        cells = whole.reshape(count, high, min(apart, whole.shape[1]), wide, -1, channels).mean((2, 4)).round()
     columns = min(columns, count)
     rows = -(-count // columns)
-    sheet = np.zeros((rows * (high + gap) - gap, columns * (wide + gap) - gap, 4), np.uint8)
+    sheet: np.ndarray = np.zeros((rows * (high + gap) - gap, columns * (wide + gap) - gap, 4), np.uint8)
     for index, cell in enumerate(cells):
         top, left = index // columns * (high + gap), index % columns * (wide + gap)
         sheet[top : top + high, left : left + wide, :3] = cell
