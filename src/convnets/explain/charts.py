@@ -84,7 +84,8 @@ def bars(
     shown = list(zip(names, values, strict=True))[:most]
     gutter = min(200.0, 12 + max(_wide(name) for name, _ in shown))
     ends = [end for pair in reaches for end in pair]
-    axis = Axis(min(0.0, *values, *ends), max(*values, *ends, 1e-12), gutter, WIDE - RIGHT - 44)
+    low, largest = min(0.0, *values, *ends), max(0.0, *values, *ends)
+    axis = Axis(low, largest if largest > low else 1.0, gutter, WIDE - RIGHT - 44)
     high = TOP + 20.0 * len(shown)
     shapes = [_title(title), _word(gutter, high + 32, x_title, "muted")]
     for tick in axis.ticks():

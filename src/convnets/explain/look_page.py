@@ -79,7 +79,7 @@ def _strongest(seen: Look) -> str:
 def _classes(seen: Look, cuts: Sequence[Cut]) -> str:
     """The classes that several of the pictures are of."""
     counted = Counter(seen.classes[cut.label] for cut in cuts).most_common()
-    named = [f"{count} of {name}" for name, count in counted if count > 1][:3]
+    named = [f"{count} × {name}" for name, count in counted if count > 1][:3]
     return ", ".join(named) or "all of different classes"
 
 
@@ -122,7 +122,7 @@ def _activations(seen: Look) -> str:
         charts.bars("Units that are never active", "per cent", [one.row for one in relus], dead),
     ]
     header = ["row", "mean", "deviation", "zeros", "units", "never active"]
-    return paragraph(words) + cards(drawn) + table(header, lines, right={1, 2, 3, 4, 5})
+    return paragraph(words) + cards(drawn, 30) + table(header, lines, right={1, 2, 3, 4, 5})
 
 
 def _norms(seen: Look) -> str:
@@ -134,7 +134,7 @@ def _norms(seen: Look) -> str:
         lines += [(one.row, name, len(some), *(f"{value:.3g}" for value in quartiles(some)))
                   for name, some in series.items() if len(some)]  # fmt: skip
     header = ["row", "", "channels", "least", "25 %", "median", "75 %", "largest"]
-    return paragraph(words) + cards(drawn) + table(header, lines, right=range(2, 8))
+    return paragraph(words) + cards(drawn, 30) + table(header, lines, right=range(2, 8))
 
 
 def _gates(seen: Look, gates: Sequence[Gates]) -> str:
@@ -151,7 +151,7 @@ def _gates(seen: Look, gates: Sequence[Gates]) -> str:
         series = {name: [(float(at), float(some[at])) for at in places] for name, some in means.items()}
         title = f"{gate.unit}: {count} channels"
         drawn.append(charts.lines(title, "channel", "mean gate", series, low=0.0, marks=False))
-    return paragraph(words) + cards(drawn)
+    return paragraph(words) + cards(drawn, 30)
 
 
 def _reuse(seen: Look) -> str:
@@ -164,7 +164,7 @@ def _reuse(seen: Look) -> str:
         grid = (one.weights / np.maximum(np.nanmax(one.weights, 1, keepdims=True), 1e-12)).T
         read = charts.heat(one.block, grid, one.sources, one.readers, high=1.0, x_title="read by", y_title="from")
         drawn.append(read)
-    return paragraph(words) + cards(drawn)
+    return paragraph(words) + cards(drawn, 30)
 
 
 def _first(most: int, count: int) -> str:
@@ -186,9 +186,9 @@ def _framed(pixels: np.ndarray, boxes: Sequence[tuple[Box, str]], caption: str) 
     margin = 0.02 * max(high)
     source, _ = encoded(pixels, 512, exact=max(pixels.shape) <= 128)
     frames = "".join(
-        f'<rect x="{left}" y="{top}" width="{wide}" height="{tall}" fill="none" stroke="{colour}" stroke-width="2.5" '
-        'vector-effect="non-scaling-stroke"/>'
-        for (top, left, tall, wide), colour in boxes
+        f'<rect x="{left}" y="{top}" width="{wide}" height="{tall}" fill="none" stroke="{colour}" '
+        f'stroke-width="{5 - 3 * number}" vector-effect="non-scaling-stroke"/>'  # one is seen around the other
+        for number, ((top, left, tall, wide), colour) in enumerate(boxes)
     )
     box = f"{low[1] - margin:g} {low[0] - margin:g} {high[1] - low[1] + 2 * margin:g} {high[0] - low[0] + 2 * margin:g}"
     return (

@@ -28,7 +28,7 @@ h2, h3 { scroll-margin-top: 3.5rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; }
 td, th { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); text-align: start; vertical-align: top;
 font-variant-numeric: tabular-nums; } td.right, th.right { text-align: end; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
+.cards { display: grid; gap: 1rem; }
 .tiles { display: flex; flex-wrap: wrap; gap: .6rem; } .tile { width: 8.5rem; font-size: .8rem; line-height: 1.3; }
 .tile img { width: 100%; display: block; border-radius: 4px; } figure { margin: 0; } figcaption { font-size: .85rem; }
 .sheets { display: flex; flex-wrap: wrap; gap: 1rem; } .sheets > * { max-width: 100%; }
@@ -133,7 +133,7 @@ def encoded(array: np.ndarray, most: int = 256, quality: int = 82, exact: bool =
     return f"data:image/{'png' if keeps else 'jpeg'};base64,{text}", keeps
 
 
-def mosaic(cells: np.ndarray, columns: int, least: int = 48, most: int = 96, gap: int = 2) -> np.ndarray:
+def mosaic(cells: np.ndarray, columns: int, least: int = 48, most: int = 96, gap: int = 4) -> np.ndarray:
     """Uint8 pictures (N, h, w, 1 or 3) side by side as one (H, W, 4), `columns` in a row with clear gaps between them.
 
     Pixels of small ones are repeated until a cell is `least` pixels long, those of large ones averaged until it is
@@ -174,6 +174,7 @@ def tiles(parts: Sequence[str], name: str = "") -> str:
     return f'<p>{field} <span id="{name}-count">{len(parts)}</span> pictures</p>{inner}'
 
 
-def cards(parts: Sequence[str]) -> str:
-    """Charts and the like, as many side by side as there is room for."""
-    return f'<div class="cards">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
+def cards(parts: Sequence[str], least: int = 22) -> str:
+    """Charts and the like, as many of at least so many letters side by side as there is room for."""
+    wide = f"grid-template-columns:repeat(auto-fill,minmax(min(100%,{least}rem),1fr))"
+    return f'<div class="cards" style="{wide}">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
