@@ -231,7 +231,7 @@ def test_maps_are_the_rows_output() -> None:
     assert feature_maps(eye, images, "fc").shape == (CLASSES, 1, 1)
 
 
-def test_an_early_row_sees_some_of_the_picture() -> None:
+def test_an_early_row_sees_an_eighth_of_the_picture() -> None:
     assert early_row(eye_of("resnet20").network, 32) == "stage1"
     with torch.device("meta"):
         assert early_row(create_model("alexnet"), 224) == "conv2"

@@ -85,7 +85,7 @@ def bars(
     gutter = min(200.0, 12 + max(_wide(name) for name, _ in shown))
     ends = [end for pair in reaches for end in pair]
     low, largest = min(0.0, *values, *ends), max(0.0, *values, *ends)
-    axis = Axis(low, largest if largest > low else 1.0, gutter, WIDE - RIGHT - 44)
+    axis = Axis(low, largest if largest > low else 1.0, gutter, WIDE - RIGHT - 56)
     high = TOP + 20.0 * len(shown)
     shapes = [_title(title), _word(gutter, high + 32, x_title, "muted")]
     for tick in axis.ticks():
@@ -158,7 +158,7 @@ def heat(
     if named:
         for row, name in enumerate(rows):
             y = down + row * cell + cell / 2 + 4
-            shapes.append(_word(gutter - 5, y, _short(name, gutter - 26), "", "end", name))
+            shapes.append(_word(gutter - 5, y, _short(name, gutter - 24), "", "end", name))
         for column, name in enumerate(columns):
             x = gutter + column * cell + cell / 2 + 3
             turned = f' transform="rotate(-90 {x:.1f} {down - 5:.1f})"'

@@ -85,11 +85,10 @@ def check_row(network: Network, row: str) -> None:
 
 
 def early_row(network: Network, side: int) -> str:
-    """The first row with weights whose units see at least an eighth of a picture of this side, but not all of it; else
-    the first row with weights."""
+    """The first row with weights whose units see at least an eighth of a picture of this side."""
     seen = fields(network, (network.in_channels, side, side))
     rows = [name for name, row in network.named_children() if any(True for _ in row.parameters())]
-    return next((name for name in rows if side <= 8 * max(seen[name].seen) < 8 * side), rows[0])
+    return next((name for name in rows if 8 * max(seen[name].seen) >= side), rows[0])
 
 
 def first_filters(network: Network) -> Filters:

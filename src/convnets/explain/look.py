@@ -29,7 +29,7 @@ from .inside import (
     visible,
 )
 
-FILTERS, MAPS, CLASSES = 128, 64, 5  # at most so many are shown
+FILTERS, MAPS, CLASSES = 128, 64, 4  # at most so many are shown
 VIEWED = 16  # pictures whose gradients make an effective receptive field
 QUARTILES = (0, 25, 50, 75, 100)
 

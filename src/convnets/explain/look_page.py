@@ -12,7 +12,7 @@ from . import charts
 from .activity import Cut, Gates
 from .inside import Box, stretched
 from .look import FILTERS, MAPS, Look, quartiles
-from .page import cards, encoded, mosaic, page, paragraph, picture, table
+from .page import cards, encoded, mosaic, page, paragraph, picture, sheets, table
 
 CHANNELS = 64  # gates in a chart: of more, as many evenly spread
 THEORETICAL, EFFECTIVE = charts.COLOURS[1], charts.COLOURS[5]
@@ -44,7 +44,7 @@ def _filters(seen: Look) -> str:
     colours = "in red, green and blue" if channels == 3 else "in grey"
     words = f"{seen.filters.layer}: {count} filters of {height}x{width} {colours}, each from least to largest weight"
     sheet = mosaic(stretched(weights[:FILTERS]), 16 if count > 32 else 8)
-    return paragraph(f"{words}{_first(FILTERS, count)}.") + _sheet(sheet, "the filters")
+    return paragraph(f"{words}{_first(FILTERS, count)}.") + sheets([_sheet(sheet, "the filters")])
 
 
 def _maps(seen: Look) -> str:
@@ -58,8 +58,8 @@ def _maps(seen: Look) -> str:
         words = f"{count} channels of {height}x{width}, each from its least value, black, to its largest, white"
     sheet = mosaic(cells, 16 if height * width == 1 else 8, 16 if height * width == 1 else 64)
     own = mosaic(seen.picture[None], 1, 128, 256)
-    sheets = _sheet(own, "the picture", "the picture as the network sees it") + _sheet(sheet, "the maps")
-    return paragraph(f"{words}{_first(MAPS, count)}.") + f'<div class="sheets">{sheets}</div>'
+    figures = [_sheet(own, "the picture", "the picture as the network sees it"), _sheet(sheet, "the maps")]
+    return paragraph(f"{words}{_first(MAPS, count)}.") + sheets(figures)
 
 
 def _strongest(seen: Look) -> str:
@@ -73,13 +73,13 @@ def _strongest(seen: Look) -> str:
         sheet = mosaic(np.stack([cut.pixels for cut in cuts]), 3, 64)
         reach = f"{cuts[0].value:.3g} to {cuts[-1].value:.3g}"
         figures.append(_sheet(sheet, f"channel {channel}", f"channel {channel}: {reach}; {_classes(seen, cuts)}"))
-    return paragraph(words) + f'<div class="sheets">{"".join(figures)}</div>'
+    return paragraph(words) + sheets(figures, halves=True)
 
 
 def _classes(seen: Look, cuts: Sequence[Cut]) -> str:
     """The classes that several of the pictures are of."""
     counted = Counter(seen.classes[cut.label] for cut in cuts).most_common()
-    named = [f"{count} × {name}" for name, count in counted if count > 1][:3]
+    named = [f"{count} of class {name}" for name, count in counted if count > 1][:3]
     return ", ".join(named) or "all of different classes"
 
 
@@ -99,7 +99,7 @@ def _view(seen: Look) -> str:
     glow = stretched(np.sqrt(seen.view.gradient)[None])[0][..., None]  # the root, or only the middle would be seen
     frames = [(box, colour) for box, colour, _ in boxes]
     figures = _framed(seen.picture, frames, "on the picture"), _framed(glow, frames, "on the root of the gradient")
-    return f'{paragraph(" ".join(words))}<p>{key}</p><div class="sheets">{"".join(figures)}</div>'
+    return f"{paragraph(' '.join(words))}<p>{key}</p>{sheets(figures)}"
 
 
 def _activations(seen: Look) -> str:
@@ -107,10 +107,9 @@ def _activations(seen: Look) -> str:
     rows, names = seen.watched.activities, [one.row for one in seen.watched.activities]
     relus = [one for one in rows if one.units]
     dead = [100 * (one.dead_share or 0.0) for one in relus]
-    words = (
-        "Mean and deviation of all outputs of a row, and the share of them that is zero; of its units, the channels "
-        "behind its ReLUs, the share that is not above zero at any place of any picture."
-    )
+    words = "Mean and deviation of all outputs of a row, and the share of them that is zero."
+    if relus:
+        words += " Of its units, the channels behind its ReLUs: the share that is never above zero, on any picture."
     lines = [
         (one.row, f"{one.mean:.4g}", f"{one.deviation:.4g}", f"{one.zeros:.1%}", one.units or "",
          "" if one.dead_share is None else f"{one.dead_share:.1%}")
@@ -119,7 +118,7 @@ def _activations(seen: Look) -> str:
     drawn = [
         charts.bars("Deviation of the outputs", "deviation", names, [one.deviation for one in rows]),
         charts.bars("Outputs that are zero", "per cent", names, [100 * one.zeros for one in rows]),
-        charts.bars("Units that are never active", "per cent", [one.row for one in relus], dead),
+        *([charts.bars("Units that are never active", "per cent", [one.row for one in relus], dead)] if relus else []),
     ]
     header = ["row", "mean", "deviation", "zeros", "units", "never active"]
     return paragraph(words) + cards(drawn, 30) + table(header, lines, right={1, 2, 3, 4, 5})

@@ -32,6 +32,7 @@ font-variant-numeric: tabular-nums; } td.right, th.right { text-align: end; }
 .tiles { display: flex; flex-wrap: wrap; gap: .6rem; } .tile { width: 8.5rem; font-size: .8rem; line-height: 1.3; }
 .tile img { width: 100%; display: block; border-radius: 4px; } figure { margin: 0; } figcaption { font-size: .85rem; }
 .sheets { display: flex; flex-wrap: wrap; gap: 1rem; } .sheets > * { max-width: 100%; }
+.sheets.halves > * { max-width: calc(50% - .5rem); }
 img { max-width: 100%; height: auto; } img.pixels { image-rendering: pixelated; }
 .right-one { border-inline-start: 4px solid var(--good); padding-inline-start: .4rem; }
 .wrong-one { border-inline-start: 4px solid var(--bad); padding-inline-start: .4rem; }
@@ -172,6 +173,11 @@ def tiles(parts: Sequence[str], name: str = "") -> str:
         return inner
     field = f'<input type="search" data-filter="{name}" placeholder="class or file" aria-label="filter">'
     return f'<p>{field} <span id="{name}-count">{len(parts)}</span> pictures</p>{inner}'
+
+
+def sheets(parts: Sequence[str], halves: bool = False) -> str:
+    """Figures with widths of their own side by side, none wider than the page, or with `halves` than half of it."""
+    return f'<div class="sheets{" halves" if halves else ""}">{"".join(parts)}</div>'
 
 
 def cards(parts: Sequence[str], least: int = 22) -> str:
