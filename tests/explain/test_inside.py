@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,18 @@ from convnets.data.pictures import array_split
 from convnets.errors import UsageError
 from convnets.evaluate.features import Eye
 from convnets.explain.activity import inside, strongest, watch
-from convnets.explain.inside import box_of, early_row, feature_maps, first_filters, norms, ready, reuse, stretched, view
+from convnets.explain.inside import (
+    box_of,
+    early_row,
+    feature_maps,
+    first_filters,
+    norms,
+    ready,
+    reuse,
+    stretched,
+    view,
+    visible,
+)
 from convnets.models.senet import SqueezeExcitation
 from convnets.models.table import fields
 from convnets.runs import default_preprocess
@@ -220,6 +232,20 @@ def test_gates_are_the_means_of_each_class(values: dict[str, Any]) -> None:
             assert np.isnan(one.means[1]).all()
             assert np.allclose(one.means[[0, 2]], [means[0], means[2]], atol=1e-5)
             assert one.spread == pytest.approx(float(np.std([means[0], means[2]], 0).mean()), abs=1e-5)
+
+
+def test_standardised_pictures_are_looked_at_too() -> None:
+    eye, split = eye_of("resnet20"), pictures(3)
+    eye = replace(eye, preprocess=replace(eye.preprocess, contrast=1.0))
+    images = ready(eye, [split.pictures.load(0)])
+    shown = visible(images)
+    assert images.is_floating_point() and shown.dtype == np.uint8 and shown.shape == (1, 32, 32, 3)
+    assert np.corrcoef(shown.ravel(), split.pictures.load(0).ravel())[0, 1] > 0.9999
+    peaks = watch(eye, split, "stage1", CLASSES).peaks
+    with torch.no_grad():
+        assert np.allclose(peaks.values[0], eye.network.taps(images, "stage1")["stage1"].amax((0, 2, 3)), atol=1e-5)
+    cuts = strongest(eye, split, peaks, fields(eye.network, (3, 32, 32))["stage1"], 0)
+    assert {cut.pixels.dtype for cut in cuts} == {np.dtype(np.uint8)}
 
 
 def test_maps_are_the_rows_output() -> None:

@@ -41,6 +41,7 @@ def command(
     page = picture_path(out) if out is not None and not as_json else None
     where, loaded = pick_device(device), load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
 
+    from ..data.imagenet import class_names
     from ..evaluate.features import Eye
     from ..evaluate.inputs import pixels_of
     from ..explain.inside import check_row
@@ -61,7 +62,9 @@ def command(
         about = f"{loaded.path}, without pictures: give --data SRC for all that is measured on some"
     else:
         split = source.splits[name]
-        found = look(eye, row, split, source.classes, pixels, channels)
+        readable = class_names()  # ImageNet's classes are stored by their WordNet ids
+        classes = [readable.get(one, one) for one in source.classes]
+        found = look(eye, row, split, classes, pixels, channels)
         about = f"{loaded.path}, looking at {len(split):,} pictures of {source.name}, {name} split"
     if as_json:
         click.echo(json.dumps({"run": str(loaded.path), **plain(found)}, ensure_ascii=False))

@@ -119,7 +119,7 @@ def watch(eye: Eye, split: Split, row: str, classes: int) -> Watched:
         with evaluating(network):
             for batch in tqdm(loader.epoch(0), "look", len(loader), leave=False, disable=not shown, unit="batch"):
                 for gate in gates.values():
-                    gate.labels = batch.labels.to(eye.device)
+                    gate.labels = batch.labels.numpy()
                 network(normalise(batch.images.to(eye.device, non_blocking=True), eye.preprocess, eye.statistics))
     finally:
         for hook in hooks:
@@ -174,9 +174,10 @@ class _Outputs(_Hook):
         self.sums, self.count = np.zeros(3), 0
 
     def see(self, output: Tensor) -> None:
-        # sums of squares that are large for what they differ in need the wider numbers
-        wide = output if output.device.type == "mps" else output.double()
-        self.sums += [float(wide.sum()), float(wide.square().sum()), float((output == 0).sum())]
+        # what is summed up is large for what it differs in, so the sums are of wide numbers; MPS has none
+        wide = torch.float32 if output.device.type == "mps" else torch.float64
+        squares = torch.linalg.vector_norm(output, dtype=wide) ** 2
+        self.sums += [float(output.sum(dtype=wide)), float(squares), float((output == 0).sum())]
         self.count += output.numel()
 
     def result(self, row: str, relus: dict[str, _Units]) -> Activity:
@@ -197,7 +198,7 @@ class _Units(_Hook):
 
 
 class _Gate(_Hook):
-    labels: Tensor
+    labels: np.ndarray
 
     def __init__(self, module: nn.Module, classes: int) -> None:
         super().__init__(module)
@@ -206,10 +207,9 @@ class _Gate(_Hook):
 
     def see(self, output: Tensor) -> None:
         gates = output.flatten(2).mean(2).double().cpu().numpy()
-        labels = self.labels.cpu().numpy()
         self.sums = np.zeros((len(self.counts), gates.shape[1])) if self.sums is None else self.sums
-        np.add.at(self.sums, labels, gates)
-        np.add.at(self.counts, labels, 1)
+        np.add.at(self.sums, self.labels, gates)
+        np.add.at(self.counts, self.labels, 1)
 
     def result(self) -> np.ndarray:
         with np.errstate(invalid="ignore"):

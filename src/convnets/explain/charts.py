@@ -189,14 +189,16 @@ def _frame(title: str, x_title: str, y_title: str, x_axis: Axis, y_axis: Axis) -
 
 
 def _legend(series: Mapping[str, object]) -> list[str]:
-    """The names with their colours, below the title; none where there is one without a name."""
+    """The names with their colours, below the title, shortened to fit; none where there is one without a name."""
     shapes, x = [], LEFT
+    fits = sum(30 + _wide(name) for name in series) <= WIDE - LEFT
+    room = WIDE if fits else (WIDE - LEFT) / len(series) - 30
     for number, name in enumerate(series):
         if name:
             colour = COLOURS[number % len(COLOURS)]
             shapes += [f'<rect x="{x:.1f}" y="30" width="12" height="4" rx="2" fill="{colour}"/>',
-                       _word(x + 16, 36, name, "")]  # fmt: skip
-            x += 30 + _wide(name)
+                       _word(x + 16, 36, _short(name, room), "", "start", name)]  # fmt: skip
+            x += 30 + min(_wide(name), room)
     return shapes
 
 

@@ -89,7 +89,7 @@ def _view(seen: Look) -> str:
     words = [f"By the layer table the unit in the middle of {seen.row} sees {height}x{width} pixels."]
     boxes = [(seen.view.field, THEORETICAL, f"theoretical, {height}x{width} pixels")]
     if side:
-        words.append(f"95 % of its gradient lie within {side}x{side}, its effective receptive field (Luo et al. 2016).")
+        words.append(f"95 % of its gradient lies within {side}x{side}: its effective receptive field (Luo 2016).")
         boxes.append((seen.view.effective, EFFECTIVE, f"effective, {side}x{side} pixels"))
     else:
         words.append("No pixel changes it on these pictures, so it has no effective one.")
@@ -116,10 +116,12 @@ def _activations(seen: Look) -> str:
         for one in rows
     ]  # fmt: skip
     drawn = [
-        charts.bars("Deviation of the outputs", "deviation", names, [one.deviation for one in rows]),
-        charts.bars("Outputs that are zero", "per cent", names, [100 * one.zeros for one in rows]),
-        *([charts.bars("Units that are never active", "per cent", [one.row for one in relus], dead)] if relus else []),
+        charts.bars("Deviation of the outputs", "deviation", names, [one.deviation for one in rows], most=len(rows)),
+        charts.bars("Outputs that are zero", "per cent", names, [100 * one.zeros for one in rows], most=len(rows)),
     ]
+    if relus:
+        title, owners = "Units that are never active", [one.row for one in relus]
+        drawn.append(charts.bars(title, "per cent", owners, dead, most=len(relus)))
     header = ["row", "mean", "deviation", "zeros", "units", "never active"]
     return paragraph(words) + cards(drawn, 30) + table(header, lines, right={1, 2, 3, 4, 5})
 
@@ -142,7 +144,7 @@ def _gates(seen: Look, gates: Sequence[Gates]) -> str:
         "unit how far the classes' means are apart: their deviation, mean over channels."
     )
     drawn = [charts.bars("Deviation between classes", "deviation of the mean gates", [gate.unit for gate in gates],
-                         [gate.spread for gate in gates])]  # fmt: skip
+                         [gate.spread for gate in gates], most=len(gates))]  # fmt: skip
     for gate in seen.shown_gates:
         count = gate.means.shape[1]
         places = np.unique(np.linspace(0, count - 1, CHANNELS).round().astype(int)).tolist()

@@ -28,7 +28,7 @@ h2, h3 { scroll-margin-top: 3.5rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; }
 td, th { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); text-align: start; vertical-align: top;
 font-variant-numeric: tabular-nums; } td.right, th.right { text-align: end; }
-.cards { display: grid; gap: 1rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 .tiles { display: flex; flex-wrap: wrap; gap: .6rem; } .tile { width: 8.5rem; font-size: .8rem; line-height: 1.3; }
 .tile img { width: 100%; display: block; border-radius: 4px; } figure { margin: 0; } figcaption { font-size: .85rem; }
 .sheets { display: flex; flex-wrap: wrap; gap: 1rem; } .sheets > * { max-width: 100%; }
