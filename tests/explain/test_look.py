@@ -100,6 +100,21 @@ def test_a_network_whose_channels_never_answer_still_has_a_page() -> None:
     assert "What excites" not in text and "it has no effective one" in text
 
 
+@pytest.mark.parametrize("name", ["se_resnet20", "densenet_bc_100_12"])
+def test_weights_that_are_no_numbers_leave_gaps(name: str) -> None:
+    torch.manual_seed(0)
+    network: Any = create_model(name, num_classes=3).eval()
+    for path, parameter in network.named_parameters():
+        if path.startswith(("stage1.1", "stage3", "block1.1", "transition2")):
+            parameter.data.fill_(float("nan"))
+    pictures = array_split(np.full((3, 32, 32, 3), 99, np.uint8), np.arange(3), "grey")
+    eye = Eye(network, default_preprocess((3, 32, 32)), NO_STATISTICS, torch.device("cpu"))
+    seen = look(eye, "", pictures, CLASSES)
+    text = look_page(seen, "")
+    assert charts_of(text) and not re.search(r'="[^"]*\bnan\b', re.sub(r'"data:image[^"]*"', "", text))
+    assert json.dumps(as_json(seen), allow_nan=False)
+
+
 def test_cells_of_a_mosaic_keep_their_pixels_or_are_averaged() -> None:
     cells = np.arange(3 * 2 * 2, dtype=np.uint8).reshape(3, 2, 2, 1)
     sheet = mosaic(cells, 2, least=4, gap=1)

@@ -69,9 +69,21 @@ class Gates:
         return self.unit.partition(".")[0]
 
     @property
+    def seen(self) -> np.ndarray:
+        """The classes with pictures."""
+        classes: np.ndarray = np.flatnonzero(~np.isnan(self.means).all(1))
+        return classes
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean gate of each channel over the classes with pictures."""
+        gates: np.ndarray = self.means[self.seen].sum(0) / max(1, len(self.seen))
+        return gates
+
+    @property
     def spread(self) -> float:
         """The deviation between classes, mean over channels."""
-        return float(self.means[np.isfinite(self.means).all(1)].std(0).mean())
+        return float(self.means[self.seen].std(0).mean()) if len(self.seen) else float("nan")
 
 
 @dataclass(frozen=True)

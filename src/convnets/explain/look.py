@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,7 +56,7 @@ class Look:
         """The first few classes that there are pictures of."""
         if self.watched is None or not self.watched.gates:
             return []
-        found: list[int] = np.flatnonzero(np.isfinite(self.watched.gates[0].means).all(1))[:CLASSES].tolist()
+        found: list[int] = self.watched.gates[0].seen[:CLASSES].tolist()
         return found
 
     @property
@@ -119,7 +120,8 @@ def as_json(seen: Look) -> dict[str, Any]:
         parts["strongest"] = [{"channel": channel, "pictures": [_of_cut(seen, cut) for cut in cuts]}
                               for channel, cuts in seen.strongest.items()]  # fmt: skip
         parts["excitations"] = [_of_gates(seen, gate) for gate in seen.watched.gates]
-    return {"network": seen.network, "row": seen.row, **{name: part for name, part in parts.items() if part != []}}
+    found = {name: _finite(part) for name, part in parts.items() if part != []}
+    return {"network": seen.network, "row": seen.row, **found}
 
 
 def quartiles(values: np.ndarray) -> list[float]:
@@ -140,13 +142,20 @@ def _of_cut(seen: Look, cut: Cut) -> dict[str, Any]:
 
 def _of_gates(seen: Look, gate: Gates) -> dict[str, Any]:
     """The gates of the classes shown where the unit is shown, else only their mean and deviation."""
-    about = {"unit": gate.unit, "mean": float(np.nanmean(gate.means)), "deviation_between_classes": gate.spread}
+    about = {"unit": gate.unit, "mean": float(gate.mean.mean()), "deviation_between_classes": gate.spread}
     shown = seen.shown_classes if gate in seen.shown_gates else []
     return about | ({"gates": {seen.classes[one]: _plain(gate.means[one]) for one in shown}} if shown else {})
 
 
 def _plain(values: np.ndarray) -> Any:
-    """Nested lists of five digits; None for what is no number."""
-    if values.ndim > 1:
-        return [_plain(one) for one in values]
-    return [float(f"{value:.5g}") if np.isfinite(value) else None for value in values.tolist()]
+    """Nested lists of numbers with five digits."""
+    return [_plain(one) if one.ndim else float(f"{one:.5g}") for one in values]
+
+
+def _finite(part: Any) -> Any:
+    """JSON values, with None for NaN and infinity, which JSON does not have."""
+    if isinstance(part, dict):
+        return {name: _finite(one) for name, one in part.items()}
+    if isinstance(part, list):
+        return [_finite(one) for one in part]
+    return None if isinstance(part, float) and not math.isfinite(part) else part

@@ -116,12 +116,11 @@ def _activations(seen: Look) -> str:
         for one in rows
     ]  # fmt: skip
     drawn = [
-        charts.bars("Deviation of the outputs", "deviation", names, [one.deviation for one in rows], most=len(rows)),
-        charts.bars("Outputs that are zero", "per cent", names, [100 * one.zeros for one in rows], most=len(rows)),
+        _bars("Deviation of the outputs", "deviation", names, [one.deviation for one in rows]),
+        _bars("Outputs that are zero", "per cent", names, [100 * one.zeros for one in rows]),
     ]
     if relus:
-        title, owners = "Units that are never active", [one.row for one in relus]
-        drawn.append(charts.bars(title, "per cent", owners, dead, most=len(relus)))
+        drawn.append(_bars("Units that are never active", "per cent", [one.row for one in relus], dead))
     header = ["row", "mean", "deviation", "zeros", "units", "never active"]
     return paragraph(words) + cards(drawn, 30) + table(header, lines, right={1, 2, 3, 4, 5})
 
@@ -143,12 +142,12 @@ def _gates(seen: Look, gates: Sequence[Gates]) -> str:
         "The mean gate of each channel by class, at the last unit of each row (SENet, Figs. 6 to 8), and for every "
         "unit how far the classes' means are apart: their deviation, mean over channels."
     )
-    drawn = [charts.bars("Deviation between classes", "deviation of the mean gates", [gate.unit for gate in gates],
-                         [gate.spread for gate in gates], most=len(gates))]  # fmt: skip
+    units, spreads = [gate.unit for gate in gates], [gate.spread for gate in gates]
+    drawn = [_bars("Deviation between classes", "deviation of the mean gates", units, spreads)]
     for gate in seen.shown_gates:
         count = gate.means.shape[1]
         places = np.unique(np.linspace(0, count - 1, CHANNELS).round().astype(int)).tolist()
-        means = {seen.classes[one]: gate.means[one] for one in seen.shown_classes} | {"all": np.nanmean(gate.means, 0)}
+        means = {seen.classes[one]: gate.means[one] for one in seen.shown_classes} | {"all": gate.mean}
         series = {name: [(float(at), float(some[at])) for at in places] for name, some in means.items()}
         title = f"{gate.unit}: {count} channels"
         drawn.append(charts.lines(title, "channel", "mean gate", series, low=0.0, marks=False))
@@ -162,10 +161,16 @@ def _reuse(seen: Look) -> str:
     )
     drawn = []
     for one in seen.reuse:
-        grid = (one.weights / np.maximum(np.nanmax(one.weights, 1, keepdims=True), 1e-12)).T
+        grid = (one.weights / np.fmax.reduce(one.weights, 1, keepdims=True, initial=1e-12)).T
         read = charts.heat(one.block, grid, one.sources, one.readers, high=1.0, x_title="read by", y_title="from")
         drawn.append(read)
     return paragraph(words) + cards(drawn, 30)
+
+
+def _bars(title: str, unit: str, names: Sequence[str], values: Sequence[float]) -> str:
+    """A bar for each name whose value is a number."""
+    finite = [(name, value) for name, value in zip(names, values, strict=True) if np.isfinite(value)]
+    return charts.bars(title, unit, [name for name, _ in finite], [value for _, value in finite], most=len(finite))
 
 
 def _first(most: int, count: int) -> str:
