@@ -23,7 +23,7 @@ body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans"
 "Noto Sans Arabic", sans-serif; color: var(--ink); background: var(--page); max-width: 76rem; margin: 0 auto;
 padding: 1rem; }
 h1 { font-size: 1.8rem; margin: .5rem 0; } h2 { margin: 2.2rem 0 .6rem; font-size: 1.3rem; }
-h2, h3 { scroll-margin-top: 3.5rem; } h1, h2, h3 { overflow-wrap: anywhere; }
+h2, h3 { scroll-margin-top: 3.5rem; } h1, h2, h3, p { overflow-wrap: anywhere; }
 .muted, small, footer { color: var(--muted); } a { color: var(--mark); } code { overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; }
 td, th { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); text-align: start; vertical-align: top;
