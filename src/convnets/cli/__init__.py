@@ -28,6 +28,8 @@ VERBS = {
     "lr-find": "Learning rates that a network bears, by a range test.",
     "bench": "How fast a network trains and predicts here, beside other libraries.",
     "evaluate": "Test errors of a trained network.",
+    "report": "A run as one page: curves, test, mistakes, calibration, speed, data.",
+    "compare": "Runs beside each other, with a paired test for each two.",
     "predict": "Classify pictures.",
     "explain": "Where in a picture a network sees its classes.",
     "neighbours": "Training pictures most like a picture.",

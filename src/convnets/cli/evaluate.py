@@ -69,6 +69,9 @@ def command(
         raise UsageError(f"{len(run)} RUNs given; evaluate one, or average them with --ensemble")
     if ensemble and weights is not None:
         raise UsageError("--ensemble averages RUNs; --weights is a single network")
+
+    from ..evaluate.kept import keep
+
     chosen = pick_device(device)
     loaded = [load_run(one, model, weights, raw, allow_nonfinite) for one in run or [None]]
     source, split = _open(loaded[0], data, split, bad_images)
@@ -78,8 +81,11 @@ def command(
     if protocol is not None or ensemble:
         tested = _test(loaded, source, split, asked, chosen, batch_size, workers)
         (_say_tested_json if as_json else _say_tested)(loaded, source, split, tested)
+        results = {str(one.protocol): one.evaluation for one in tested}
     else:
-        _evaluate(loaded[0], source, split, chosen, batch_size or 128, workers, out, as_json)
+        results = {"1crop": _evaluate(loaded[0], source, split, chosen, batch_size or 128, workers, out, as_json)}
+    if len(loaded) == 1 and not raw:
+        keep(loaded[0], source, split, results)
 
 
 def _evaluate(
@@ -91,7 +97,7 @@ def _evaluate(
     workers: int,
     out: str | None,
     as_json: bool,
-) -> None:
+) -> Evaluation:
     """One view of each picture, as the run was validated: measured, printed and drawn."""
     from ..data import Loader
     from ..evaluate import evaluate_network
@@ -106,12 +112,13 @@ def _evaluate(
     if as_json:
         about = {"run": str(loaded.path), "data": source.name, "split": split}
         click.echo(json.dumps({**about, **result.to_json(loaded.classes), "picture": picture and str(picture)}))
-        return
+        return result
     _print(loaded, source, split, result)
     click.echo(f"\nconfusion matrix: {picture or 'not drawn; --out DIR says where to'}")
     others = [text for text in _paper_protocols(loaded, source) if text != "1crop"]
     if others:
         click.echo(f"one view of each picture, but the paper tested otherwise: add --protocol 1crop,{','.join(others)}")
+    return result
 
 
 def _test(

@@ -22,17 +22,18 @@ from .common import device_option, pick_device
 @click.option("--workers", "-j", type=click.IntRange(0), help="Processes that load  [default: as many as help].")
 @click.option("--bad-images", type=click.Choice(["error", "skip"]), default="error", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; what happens goes to standard error.")
+@click.option("--no-report", is_flag=True, help="Write no page about the run (RUN/report.html) at its end.")
 @device_option
 def command(
     data: str, minutes: float, weights: str | None, model: str | None, scratch: bool, out: str | None, seed: int,
-    workers: int | None, bad_images: str, as_json: bool, device: str,
+    workers: int | None, bad_images: str, as_json: bool, no_report: bool, device: str,
 ) -> None:  # fmt: skip
     """Look at the pictures of DIR, choose network, size and recipe for them, this machine and the time, train or probe,
     and test the result on pictures that had no part in it. DIR is whatever --data takes elsewhere."""
     from ..train.fit import fit
     from ..train.machine import Machine
 
-    machine = Machine(pick_device(device), workers)
+    machine = Machine(pick_device(device), workers, report=not no_report)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         fitted = fit(
             data, minutes=minutes, weights=weights, model=model, scratch=scratch, out=out, seed=seed,

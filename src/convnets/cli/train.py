@@ -59,6 +59,7 @@ DRY_RUN = "--dry-run plans a new run; what is left of an old one is told when it
 @click.option("--dry-run", is_flag=True, help="Print the whole plan, with time and memory from a few real steps.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: the plan as one JSON object.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs too (extra: convnets[tensorboard]).")
+@click.option("--no-report", is_flag=True, help="Write no page about the run (RUN/report.html) at its end.")
 @device_option
 def command(
     name: str | None, data: str | None, recipe: str | None, epochs: int | None, minutes: float | None,
@@ -67,7 +68,7 @@ def command(
     grow_from: str | None, weights: str | None, keep_head: bool, freeze: str | None, unfreeze: float | None,
     layer_decay: float | None, patience: int | None, resume: str | None, allow_change: tuple[str, ...],
     save_every: str | None, workers: int | None, compile_: bool | None, checkpoint_activations: bool, bad_images: str,
-    allow_empty: bool, dry_run: bool, as_json: bool, tensorboard: bool, device: str,
+    allow_empty: bool, dry_run: bool, as_json: bool, tensorboard: bool, no_report: bool, device: str,
 ) -> None:  # fmt: skip
     """Train NAME on the pictures of --data; without either, a small network on the built-in digits."""
     for is_wrong, why in (
@@ -92,7 +93,7 @@ def command(
         keep_head, minutes,
     )  # fmt: skip
     machine = Machine(
-        pick_device(device), workers, compile_, steps, seconds, tensorboard, checkpoint_activations
+        pick_device(device), workers, compile_, steps, seconds, tensorboard, checkpoint_activations, not no_report
     )
     if dry_run:
         _dry_run(request, machine, as_json)

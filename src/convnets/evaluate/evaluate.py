@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ..data import NO_STATISTICS, Loader, Statistics, normalise
+from ..data import NO_STATISTICS, Batch, Loader, Statistics, normalise
 from ..network import Network
 from ..spec import Preprocess
 from .metrics import Evaluation, Tally
@@ -25,10 +25,12 @@ def evaluate_network(
     progress: bool = False,
     after_batch: Callable[[], None] = lambda: None,
     statistics: Statistics = NO_STATISTICS,
+    each: Callable[[Batch, torch.Tensor], object] = lambda batch, logits: None,
 ) -> Evaluation:
     """Evaluate every sample of `loader`'s split exactly once, in evaluation mode, on the `device` the network is on.
 
     With `progress` a bar is drawn on stderr where that is a terminal. `after_batch` may raise, to stop early.
+    `each` is given every batch with its logits (B, num_classes).
     Raises DivergedError for NaN or infinite outputs, UsageError where the input is too small for the network.
     """
     device = torch.device(device)
@@ -41,7 +43,9 @@ def evaluate_network(
                 raise RuntimeError("the loader gave a sample twice")
             seen[batch.index] = True
             images = batch.images.to(device, non_blocking=True)
-            tally.update(network(normalise(images, preprocess, statistics)), batch.labels)
+            logits = network(normalise(images, preprocess, statistics))
+            tally.update(logits, batch.labels)
+            each(batch, logits)
             after_batch()
     if not seen.all():
         raise RuntimeError(f"the loader left out {np.sum(~seen)} of {len(seen)} samples; evaluate with shuffle=False")

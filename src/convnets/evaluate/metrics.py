@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +34,8 @@ class Evaluation:
     """The result on one split. Errors and intervals are in percent, `loss` is the mean negative log likelihood in nats.
 
     `calibration_error` is the expected difference in percent between the first guess's probability and its accuracy,
-    over 15 bins of equal width. `confusion[t, p]` counts the samples of class t that were taken for class p.
+    over 15 bins of equal width. `confusion[t, p]` counts the samples of class t that were taken for class p. `bins` is
+    what that difference is made of: for each bin the samples, the sum of their confidences, and how many are right.
     """
 
     n: int
@@ -43,6 +44,7 @@ class Evaluation:
     loss: float
     calibration_error: float
     confusion: np.ndarray
+    bins: np.ndarray = field(default_factory=lambda: np.zeros((3, CALIBRATION_BINS)))
 
     @property
     def top1_error(self) -> float:
@@ -128,6 +130,7 @@ class Tally:
             loss=self.loss / self.n,
             calibration_error=100 * float((confidence - correct).abs().sum()) / self.n,
             confusion=self.confusion.numpy().copy(),
+            bins=self.bins.numpy().copy(),
         )
 
     def _check(self, logits: torch.Tensor, labels: torch.Tensor) -> None:

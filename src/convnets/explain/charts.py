@@ -60,8 +60,9 @@ def lines(
     y_axis = Axis(bottom, max(ys) * (1 if log else 1.04) or 1, HIGH - BOTTOM, TOP, log)
     shapes = _frame(title, x_title, y_title, x_axis, y_axis)
     if diagonal:
-        end = f"{x_axis.end} {y_axis.at(x_axis.high):.1f}"
-        shapes.append(f'<path d="M{x_axis.start} {y_axis.start}L{end}" class="dashed"/>')
+        ends = max(x_axis.low, y_axis.low), min(x_axis.high, y_axis.high)
+        path = "L".join(f"{x_axis.at(one):.1f} {y_axis.at(one):.1f}" for one in ends)
+        shapes.append(f'<path d="M{path}" class="dashed"/>')
     for number, (name, line) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         places = [(x_axis.at(x), y_axis.at(y), x, y) for x, y in line if math.isfinite(y) and (y > 0 or not log)]
@@ -158,7 +159,7 @@ def heat(
     if named:
         for row, name in enumerate(rows):
             y = down + row * cell + cell / 2 + 4
-            shapes.append(_word(gutter - 5, y, _short(name, gutter - 24), "", "end", name))
+            shapes.append(_word(gutter - 5, y, _short(name, gutter - 20), "", "end", name))
         for column, name in enumerate(columns):
             x = gutter + column * cell + cell / 2 + 3
             turned = f' transform="rotate(-90 {x:.1f} {down - 5:.1f})"'

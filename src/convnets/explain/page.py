@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .. import __version__
 from ..runs import checkpoint
+from ..runs.folder import now
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --muted: #57606a; --line: #d0d7de; --page: #fff; --card: #f6f8fa;
@@ -31,6 +33,7 @@ font-variant-numeric: tabular-nums; } td.right, th.right { text-align: end;
 white-space: nowrap; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 .tiles { display: flex; flex-wrap: wrap; gap: .6rem; } .tile { width: 8.5rem; font-size: .8rem; line-height: 1.3; }
+.tiles[id] { max-height: 36rem; overflow-y: auto; }
 .tile img { width: 100%; display: block; border-radius: 4px; } figure { margin: 0; } figcaption { font-size: .85rem; }
 .sheets { display: flex; flex-wrap: wrap; gap: 1rem; } .sheets > * { max-width: 100%; }
 .sheets.halves > * { max-width: calc(50% - .5rem); }
@@ -50,19 +53,31 @@ background: var(--card); border: 1px solid var(--line); border-radius: 6px; padd
 [hidden] { display: none !important; }
 """
 # Of the parts of the element #ID those are shown whose data-words have what stands in the field with data-filter="ID".
+# A link to #ID:CELL shows exactly those with that data-cell, and one to #ID: all of them.
 SCRIPT = """
 document.querySelectorAll('[data-filter]').forEach(field => {
-  const parts = document.getElementById(field.dataset.filter).querySelectorAll('[data-words]');
-  const count = document.getElementById(field.dataset.filter + '-count');
-  const sift = () => {
-    const asked = field.value.toLowerCase();
+  const id = field.dataset.filter, parts = document.getElementById(id).querySelectorAll('[data-words]');
+  const count = document.getElementById(id + '-count');
+  const show = wanted => {
     let shown = 0;
-    parts.forEach(part => { part.hidden = !part.dataset.words.toLowerCase().includes(asked); shown += !part.hidden; });
+    parts.forEach(part => { part.hidden = !wanted(part); shown += !part.hidden; });
     if (count) count.textContent = shown;
   };
+  const sift = () => show(part => part.dataset.words.toLowerCase().includes(field.value.toLowerCase()));
+  const follow = hash => {
+    const [name, cell] = hash.slice(1).split(':');
+    if (name !== id || cell === undefined) return;
+    field.value = '';
+    show(part => !cell || part.dataset.cell === cell);
+    field.scrollIntoView({block: 'center'});
+  };
   field.addEventListener('input', sift);
-  document.querySelectorAll(`a[data-asks="${field.dataset.filter}"]`).forEach(link =>
+  document.querySelectorAll(`a[data-asks="${id}"]`).forEach(link =>
     link.addEventListener('click', () => { field.value = link.dataset.words; sift(); }));
+  document.querySelectorAll(`a[href^="#${id}:"]`).forEach(link =>
+    link.addEventListener('click', () => follow(link.getAttribute('href'))));
+  window.addEventListener('hashchange', () => follow(location.hash));
+  follow(location.hash);
 });
 """
 
@@ -78,6 +93,11 @@ def page(title: str, sections: Sequence[tuple[str, str]], under: str = "", foote
         f'<p class="muted">{html.escape(under)}</p>\n{f"<nav>{links}</nav>" if len(sections) > 1 else ""}\n{body}'
         f"<footer><p>{html.escape(footer)}</p></footer><script>{SCRIPT}</script></body></html>\n"
     )
+
+
+def made_now() -> str:
+    """The footer that says who made a page, and when."""
+    return f"Made by convnets {__version__}, {now()}. All that it shows is in this one file."
 
 
 def write(path: Path, text: str) -> Path:
@@ -159,11 +179,13 @@ def mosaic(cells: np.ndarray, columns: int, least: int = 48, most: int = 96, gap
     return sheet
 
 
-def tile(array: np.ndarray, lines: Sequence[str], right: bool | None = None, words: str = "") -> str:
-    """A picture with lines under it, marked as right or wrong; `words` are what filters look for."""
+def tile(
+    array: np.ndarray, lines: Sequence[str], right: bool | None = None, words: str = "", cell: str = ""
+) -> str:
+    """A picture with lines under it, marked as right or wrong; `words` and `cell` are what filters look for."""
     side = {True: " right-one", False: " wrong-one", None: ""}[right]
     said = "<br>".join(f'<bdi>{html.escape(line)}</bdi>' for line in lines)
-    found = f' data-words="{html.escape(words)}"' if words else ""
+    found = f' data-words="{html.escape(words)}" data-cell="{html.escape(cell)}"' if words else ""
     return f'<div class="tile{side}"{found}>{picture(array, 160, lines[0] if lines else "")}{said}</div>'
 
 
@@ -172,8 +194,8 @@ def tiles(parts: Sequence[str], name: str = "") -> str:
     inner = f'<div class="tiles"{f" id={name}" if name else ""}>{"".join(parts)}</div>'
     if not name:
         return inner
-    field = f'<input type="search" data-filter="{name}" placeholder="class or file" aria-label="filter">'
-    return f'<p>{field} <span id="{name}-count">{len(parts)}</span> pictures</p>{inner}'
+    field = f'<input type="search" dir="auto" data-filter="{name}" placeholder="class or file" aria-label="filter">'
+    return f'<p>{field} <span id="{name}-count">{len(parts)}</span> pictures · <a href="#{name}:">all</a></p>{inner}'
 
 
 def sheets(parts: Sequence[str], halves: bool = False) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from .. import runs
 from ..data import Loader, Source, open_source
 from ..errors import DivergedError, ResourceError, UsageError
 from ..evaluate import Evaluation, evaluate_network
+from ..evaluate.kept import keep
 from ..evaluate.pictures import draw_confusion
 from ..papers import weights as published
 from ..recipes.quick import SMALL
@@ -25,6 +26,7 @@ from ..runs.folder import RUN, RunFolder
 from ..weights import fetch
 from .choose import common_size
 from .machine import Machine
+from .page import write_report
 from .probe import can_be_probed, probe
 from .run import start
 from .task import Task
@@ -193,7 +195,7 @@ def _tuned(task: Task, chosen: str, folder: RunFolder) -> RunFolder:
     given = _selection(task)
     options: dict[str, Any] = {"weights": chosen, "model": task.model, "recipe": "finetune"}
     request = task.request(assignments=given, minutes=task.left(), **options)
-    return start(request, task.machine, str(folder.path / "finetuned"))
+    return start(request, _silent(task.machine), str(folder.path / "finetuned"))
 
 
 def _moved_up(run: RunFolder, folder: RunFolder) -> RunFolder:
@@ -226,7 +228,12 @@ def _from_scratch(task: Task) -> RunFolder:
     task.say(f"recipe quick: one cycle{why}")
     given += _selection(task)
     request = task.request(model=one.network, recipe="quick", assignments=given, minutes=task.left())
-    return start(request, task.machine, task.out, f"{one.network}-fit")
+    return start(request, _silent(task.machine), task.out, f"{one.network}-fit")
+
+
+def _silent(machine: Machine) -> Machine:
+    """The same without a page at the end of the training, which comes after the test."""
+    return replace(machine, report=False)
 
 
 def _selection(task: Task) -> list[str]:
@@ -249,6 +256,9 @@ def _tested(task: Task, folder: RunFolder) -> Fitted:
                                   statistics=loaded.statistics)  # fmt: skip
     draw_confusion(evaluation, loaded.classes, folder.path / f"confusion-{split}.png",
                    f"{loaded.network.name} on {source.name}, {split} split")  # fmt: skip
+    keep(loaded, source, split, {"1crop": evaluation})
     fitted = Fitted(folder.path, evaluation, split, time.monotonic() - task.began, task.said)
     folder.write_run(folder.read_run() | {"fit": {"minutes": task.minutes, **fitted.to_json()}})
+    if task.machine.report:
+        write_report(folder, source, task.machine)
     return fitted

@@ -31,6 +31,7 @@ class Machine:
     save_seconds: float = 300.0
     tensorboard: bool = False
     checkpoint_activations: bool = False
+    report: bool = False  # whether a page about the run is written at its end
 
     def __post_init__(self) -> None:
         if self.compile and self.checkpoint_activations:

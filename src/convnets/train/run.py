@@ -28,6 +28,7 @@ from .budget import within
 from .keeper import RunKeeper, say
 from .loop import steps_per_epoch, train
 from .machine import Machine, make_loaders
+from .page import write_report
 from .plan import DEMO_DATA, Plan, Request, make_plan
 from .state import Training
 from .tuning import prepared, tuned
@@ -83,6 +84,7 @@ def describe_run(plan: Plan, machine: Machine) -> dict[str, Any]:
         "weights": plan.request.weights and absolute(plan.request.weights),
         "paper": papers.record(plan.name),
         "compile": machine.compile,
+        "asked": asked(plan.request),
         "changed": [],
         "branch": 0,
         "command": shlex.join(["convnets", *sys.argv[1:]]),
@@ -90,6 +92,13 @@ def describe_run(plan: Plan, machine: Machine) -> dict[str, Any]:
         "versions": versions(),
         "revision": revision(),
     }
+
+
+def asked(request: Request) -> list[str]:
+    """The fields of the recipe that the user set, as key=value."""
+    given = {"epochs": request.epochs, "seed": request.seed}
+    own = [text for text in request.assignments if not text.startswith("model.")]
+    return [*(f"{key}={value}" for key, value in given.items() if value is not None), *own]
 
 
 def absolute(data: str) -> str:
@@ -141,6 +150,8 @@ def carry_out(
         _average_statistics(folder, training, train_loader)
         _finish(folder, keeper.title, training, val_loader)
         keeper.stop_if_asked()
+    if machine.report:
+        write_report(folder, source, machine)
     return folder
 
 

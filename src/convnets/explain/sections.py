@@ -1,0 +1,219 @@
+"""The sections of a report, as HTML."""
+
+from __future__ import annotations
+
+import base64
+import html
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import papers
+from ..draw.drawing import drawing, picture
+from . import charts, galleries, page
+from .data_card import NAMED
+from .outcome import TITLES, Outcome
+
+if TYPE_CHECKING:
+    from .report import Report
+
+UNTOUCHED = "Nothing was chosen by the test split: neither the recipe nor the epoch whose weights are kept."
+MAPS = "convnets.explain.maps"
+
+
+def whole(found: Report) -> str:
+    """The page of a report."""
+    outcome = found.outcome
+    parts = [
+        ("Summary", summary(found)),
+        ("Recipe", recipe(found)),
+        ("Curves", curves(found.log)),
+        ("Results", results(found)),
+        ("Classes", classes(outcome)),
+        ("Confusion", galleries.confusion(outcome)),
+        ("Mistakes", galleries.mistakes(outcome)),
+        ("Uncertain", galleries.uncertain(outcome)),
+        ("Likely mislabelled", galleries.suspects(outcome)),
+        ("Calibration", calibration(outcome)),
+        ("Explanations", explanations(found)),
+        ("Speed and size", cost(found.cost)),
+        ("Network", network(found)),
+        ("Data", data(found)),
+    ]
+    title = f"{found.loaded.network.name} on {found.run['source']['name']}"
+    under = f"Run {found.loaded.path.parent.name}, looked at on the {outcome.title}."
+    return page.page(title, [part for part in parts if part[1]], under, page.made_now())
+
+
+def summary(found: Report) -> str:
+    """What was trained, on what, and how good it is."""
+    outcome, state, run = found.outcome, found.loaded.state, found.run
+    one, best = outcome.evaluation, state.get("best") or {}
+    low, high = one.top1_interval
+    headline = (f"{one.top1_error:.2f} % of the {one.n:,} pictures of the {outcome.title} are taken for another class "
+                f"(95 % interval {low:.2f} to {high:.2f} %).")  # fmt: skip
+    entry = papers.find(found.loaded.network.name)
+    kept = f"of epoch {best['epoch']}, {best['error']:.2f} % error when it was chosen" if "epoch" in best else ""
+    rows = [
+        ("network", f"{entry.name}, {found.cost['parameters']:,} parameters"),
+        ("paper", f"{entry.paper.authors}: {entry.paper.title}, {entry.paper.year}"),
+        ("data", f"{run['source']['name']}, {len(outcome.classes)} classes"),
+        ("input", f"{found.loaded.preprocess.channels} channels, {found.loaded.preprocess.size} pixels square"),
+        ("recipe", f"{run['recipe']['name']}, {len(found.log) or run['recipe']['epochs']} epochs"),
+        ("weights", kept),
+        ("started", run.get("started", "")),
+        ("command", run.get("command", "")),
+        ("versions", ", ".join(f"{name} {version}" for name, version in run.get("versions", {}).items())),
+    ]
+    lead = f'<p class="lead"><b>{html.escape(headline)}</b></p>'
+    return lead + page.table(("", ""), [row for row in rows if row[1]])
+
+
+def recipe(found: Report) -> str:
+    """Each value of the recipe and where it comes from; those that do nothing special are folded away."""
+    header = "field", "value", "where it comes from"
+    telling = [(key, value_text(value), where) for key, value, where, usual in found.recipe if not usual]
+    usual = [(key, value_text(value), where) for key, value, where, is_usual in found.recipe if is_usual]
+    source = str(found.run["recipe"].get("source") or "ours")
+    folded = f"<details><summary>{len(usual)} more, as by default</summary>{page.table(header, usual)}</details>"
+    return page.paragraph(f"Recipe {found.run['recipe']['name']}: {source}.") + page.table(header, telling) + folded
+
+
+def curves(log: Sequence[dict[str, Any]]) -> str:
+    """Loss, error and learning rate over the epochs; nothing where none were logged."""
+    if not log:
+        return ""
+    names = {"train": "training", "val": "validation", "ema_val": "validation, averaged weights"}
+    panels = []
+    for what, unit in (("loss", "loss (nats)"), ("error", "error (per cent)")):
+        series = {name: points(log, f"{key}_{what}") for key, name in names.items()}
+        series = {name: line for name, line in series.items() if line}
+        panels.append(charts.lines(what.capitalize(), "epoch", unit, series, low=0))
+    panels.append(charts.lines("Learning rate", "epoch", "rate", {"": points(log, "lr")}, low=0))
+    return page.cards(panels)
+
+
+def points(log: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
+    """A column of the log against the epoch, where it was measured."""
+    return [(float(row["epoch"]), float(row[key])) for row in log if row.get(key) not in (None, "")]
+
+
+def results(found: Report) -> str:
+    """What is known of these weights by split and protocol."""
+    rows = []
+    for one in found.results:
+        errors = ["{:.2f} % ({:.2f} to {:.2f})".format(one[f"{top}_error"], *one[f"{top}_interval"])
+                  for top in ("top1", "top5")]  # fmt: skip
+        rows.append([one["data"], TITLES.get(one["split"], one["split"]), one["protocol"], f"{one['n']:,}", *errors,
+                     f"{one['loss']:.4f}", f"{one['calibration_error']:.2f} %", one["when"][:10]])  # fmt: skip
+    header = ["data", "split", "protocol", "pictures", "top-1 error (95 % interval)", "top-5 error (95 % interval)",
+              "loss", "calibration error", "tested on"]  # fmt: skip
+    tested = any(one["split"] == "test" for one in found.results)
+    about = UNTOUCHED if tested else "The test split, if there is one, was not touched: convnets report tests on it."
+    if found.outcome.name == "train":
+        about = "There are no pictures but those it was trained on, so nothing here says how good it is on others."
+    return page.paragraph(about) + (page.table(header, rows, range(3, 8)) if rows else "")
+
+
+def classes(outcome: Outcome) -> str:
+    """Each class with its error and the interval of that."""
+    rows = []
+    for one in outcome.per_class():
+        interval = "{:.1f} to {:.1f} %".format(*one["interval"]) if one["interval"] else ""
+        error = "" if one["error"] is None else f"{one['error']:.2f} %"
+        rows.append([one["name"], one["n"], one["correct"], error, interval, one["most_confused_with"] or ""])
+    header = ["class", "pictures", "right", "error", "95 % interval", "most confused with"]
+    return page.table(header, rows, range(1, 5))
+
+
+def calibration(outcome: Outcome) -> str:
+    """How often answers of a confidence are right, and how confident they are."""
+    bins, error = outcome.bins(), outcome.evaluation.calibration_error
+    series = {"share that is right": [(one.confidence, one.accuracy) for one in bins]}
+    reliability = charts.lines("Reliability", "mean confidence of a bin (per cent)", "right (per cent)", series,
+                               marks=True, low=0, diagonal=True)  # fmt: skip
+    confidences = 100 * outcome.confidences
+    groups = {"right": confidences[outcome.right], "wrong": confidences[~outcome.right]}
+    spread = charts.histogram("Confidence of right and wrong answers", "confidence (per cent)", groups, 20)
+    about = (f"Expected calibration error {error:.2f} %: by so much confidence and accuracy differ on average, over "
+             f"{len(outcome.evaluation.bins.T)} bins of equal width. On the dashed line they are equal; below it the "
+             "network is too sure.")  # fmt: skip
+    rows = [(f"{one.confidence:.1f} %", f"{one.accuracy:.1f} %", one.n) for one in bins]
+    table = page.table(("confidence", "right", "pictures"), rows, range(3))
+    folded = f"<details><summary>The numbers</summary>{table}</details>"
+    return page.paragraph(about) + page.cards([reliability, spread]) + folded
+
+
+def explanations(found: Report) -> str:
+    """What the network looks at in some pictures, by the module of maps; nothing where that is not there."""
+    if importlib.util.find_spec(MAPS) is None:
+        return ""
+    made: str = importlib.import_module(MAPS).explanations(found.loaded, found.outcome)
+    return made
+
+
+def cost(values: dict[str, Any]) -> str:
+    """How large and how fast it is."""
+    rows = [
+        ("parameters", f"{values['parameters']:,}"),
+        ("multiply-adds of a picture", f"{values['multiply_adds']:,}"),
+        ("file of the weights", f"{values['file_bytes'] / 2**20:,.2f} MiB"),
+        ("pictures a second", f"{values['pictures_per_second']:,.0f}"),
+    ]
+    about = f"Speed is one short measurement: {values['measured_on']}. convnets bench compares engines."
+    return page.table(("", ""), rows, {1}) + page.paragraph(about)
+
+
+def network(found: Report) -> str:
+    """The drawing, as a picture of its own: its style rules stay inside, and it follows light and dark by itself."""
+    own = found.loaded.network
+    drawn = picture(drawing(own.name, **own.overrides))
+    coded = base64.b64encode(drawn.encode()).decode()
+    return (f'<div class="wide"><img loading="lazy" alt="{html.escape(own.name)}, row by row" '
+            f'src="data:image/svg+xml;base64,{coded}"></div>')  # fmt: skip
+
+
+def data(found: Report) -> str:
+    """Pictures by split and class, their sizes, and which are the same."""
+    card = found.card
+    values = card.to_json()
+    names = list(card.counts)
+    totals = ["all", *(f"{int(card.counts[name].sum()):,}" for name in names)]
+    each = zip(card.source.classes, *(card.counts[name].tolist() for name in names), strict=True)
+    counts = page.table(["class", *names], [totals, *each], range(1, len(names) + 1))
+    sizes = [[name, *(" × ".join(map(str, reversed(size[key]))) for key in ("smallest", "median", "largest"))]
+             for name, size in values["sizes"].items()]  # fmt: skip
+    measured = page.table(["split", "smallest", "median", "largest (width × height, each by itself)"], sizes)
+    return counts + measured + _equal(found)
+
+
+def _equal(found: Report) -> str:
+    """What is known of equal pictures."""
+    card, lines = found.card, []
+    looked = ", ".join(f"{count:,} of {len(card.source.splits[name]):,} {name}" for name, count in card.looked.items())
+    lines.append(f"Compared byte by byte (SHA-256): {looked} pictures.")
+    if left := [name for name in card.counts if name not in card.looked]:
+        lines.append(f"Not looked at: {', '.join(left)}.")
+    for name in card.looked:
+        lines.append(f"{name}: {card.repeated(name):,} pictures repeat one before them in the split.")
+    if shared := [(a, b) for a in card.looked for b in card.looked if a != b and card.shared(a, b)]:
+        lines += [f"{card.shared(a, b):,} pictures of {a} are in {b} too." for a, b in shared]
+    elif len(card.looked) > 1:
+        lines.append("No picture is in two splits.")
+    if different := card.contradictions():
+        lines.append(f"{len(different):,} groups of equal pictures carry different labels.")
+    text = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    rows = [[" = ".join(card.name(place) for place in group), ", ".join(dict.fromkeys(map(card.label, group)))]
+            for group in card.equal[:NAMED]]  # fmt: skip
+    table = page.table(["equal pictures", "class"], rows) if rows else ""
+    return f"<h3>Equal pictures</h3><ul>{text}</ul>{table}"
+
+
+def value_text(value: Any) -> str:
+    """A value of a recipe in few letters."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(value_text, value))
+    if value is None or isinstance(value, bool):
+        return {True: "yes", False: "no", None: "none"}[value]
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
