@@ -166,7 +166,7 @@ def heat(
             shapes.append(_word(x, down - 5, _short(name, 92), "", "start", name, turned))
     shapes += [_word(gutter, bottom + 16, x_title, "muted"),
                _word(12, down, y_title, "muted", "end", "", f' transform="rotate(-90 12 {down:.1f})"')]  # fmt: skip
-    return _svg(title, shapes, bottom + 26, max(WIDE, gutter + grid.shape[1] * cell + RIGHT))
+    return _svg(title, shapes, bottom + 26, max(24 + 1.1 * _wide(title), gutter + grid.shape[1] * cell + RIGHT))
 
 
 def nothing(title: str) -> str:
@@ -214,7 +214,9 @@ def _word(x: float, y: float, words: str, classes: str, anchor: str = "start", s
 
 
 def _svg(title: str, shapes: list[str], height: float = HIGH, width: float = WIDE) -> str:
-    return (f'<svg class="chart" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{html.escape(title)}">'
+    most = "" if width >= WIDE else f' style="max-width:{1.3 * width:.0f}px"'  # of few cells
+    return (f'<svg class="chart"{most} viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
+            f'aria-label="{html.escape(title)}">'
             f"{''.join(shapes)}</svg>")  # fmt: skip
 
 

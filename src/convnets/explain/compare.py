@@ -20,7 +20,7 @@ from ..spec import division, flatten
 from . import charts, page
 from .outcome import Outcome, ask, check_classes, pick_split
 from .report import checked, open_data, read_log
-from .sections import points, value_text
+from .sections import curve, points, value_text
 
 EXACT_BELOW = 25  # discordant pictures, below which McNemar's test is the exact binomial one
 LEVEL = 0.05
@@ -243,5 +243,5 @@ def _curves(contenders: Sequence[Contender]) -> str:
                              ("train_error", "Training error", "per cent"), ("train_loss", "Training loss", "nats"),
                              ("lr", "Learning rate", "rate")):  # fmt: skip
         series = {one.name: found for one in contenders if (found := points(one.log, key))}
-        panels.append(charts.lines(title, "epoch", unit, series, low=0))
+        panels.append(curve(title, unit, series, may_be_log=key != "lr"))
     return page.cards(panels)

@@ -38,7 +38,7 @@ def confusion(outcome: Outcome) -> str:
     total = sum(len(found) for found in cells.values())
     kept = sum(map(len, chosen.values()))
     about += (f"Cells lead to their pictures, the most confident first; {kept} of {total} pictures are on this page. "
-              "Right answers are on the diagonal; the colours are those of the mistakes.")  # fmt: skip
+              "Right answers are on the diagonal, shades are relative to the commonest mistake.")  # fmt: skip
     tiles = [tile(outcome, index) for found in chosen.values() for index in found]
     return page.paragraph(about) + grid + _pairs(outcome, chosen) + page.tiles(tiles, "cells")
 
@@ -72,7 +72,7 @@ def mistakes(outcome: Outcome) -> str:
     found = outcome.mistakes()
     if not len(found):
         return page.paragraph("There are none.")
-    about = f"{len(found):,} wrong answers, the most confident first; the first {min(SHOWN, len(found))}."
+    about = f"{len(found):,} wrong answers, the most confident first{_first(found)}."
     return page.paragraph(about) + page.tiles([tile(outcome, int(index)) for index in found[:SHOWN]])
 
 
@@ -93,8 +93,12 @@ def suspects(outcome: Outcome) -> str:
         about += " It was trained on these labels, so it believes them more than it should."
     if not len(found):
         return page.paragraph(f"{about} None are suspected.")
-    about += f" {len(found):,} are suspected; the first {min(SHOWN, len(found))}."
+    about += f" {len(found):,} are suspected, the likeliest first{_first(found)}."
     return page.paragraph(about) + page.tiles([tile(outcome, int(index)) for index in found[:SHOWN]])
+
+
+def _first(found: np.ndarray) -> str:
+    return f"; here are {SHOWN} of them" if len(found) > SHOWN else ""
 
 
 def tile(outcome: Outcome, index: int, second: bool = False) -> str:
@@ -102,13 +106,13 @@ def tile(outcome: Outcome, index: int, second: bool = False) -> str:
     about, classes = outcome.describe(index), outcome.classes
     name = PurePath(about["picture"]).name
     is_right = about["class"] == about["guess"]
-    lines = [f"{about['guess']} {about['probability']:.1%}"]
-    if second:
-        order = np.argsort(-outcome.probabilities[index], kind="stable")
-        other = next(int(one) for one in order if one != outcome.guesses[index])
-        lines.append(f"{classes[other]} {outcome.probabilities[index, other]:.1%}")
-    elif not is_right:
-        lines.append(f"is {about['class']} {about['probability_of_class']:.1%}")
+    lines = [f"{page.isolated(about['guess'])} {about['probability']:.1%}"]
+    order = np.argsort(-outcome.probabilities[index], kind="stable")
+    other = next(int(one) for one in order if one != outcome.guesses[index])
+    if second and (is_right or other != outcome.labels[index]):
+        lines.append(f"{page.isolated(classes[other])} {outcome.probabilities[index, other]:.1%}")
+    if not is_right:
+        lines.append(f"is {page.isolated(about['class'])} {about['probability_of_class']:.1%}")
     cell = f"{outcome.labels[index]}-{outcome.guesses[index]}"
     words = " ".join((about["class"], about["guess"], about["picture"]))
     array = outcome.split.pictures.load(index)

@@ -29,8 +29,9 @@ h2, h3 { scroll-margin-top: 3.5rem; } h1, h2, h3, p { overflow-wrap: anywhere; }
 .muted, small, footer { color: var(--muted); } a { color: var(--mark); } code { overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; }
 td, th { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); text-align: start; vertical-align: top;
-font-variant-numeric: tabular-nums; } td.right, th.right { text-align: end;
-white-space: nowrap; }
+font-variant-numeric: tabular-nums; } td.right, th.right { text-align: end; } td.right { white-space: nowrap; }
+@media (max-width: 40rem) { table { font-size: .85rem; } td:first-child { min-width: 4.5rem; }
+td:last-child { min-width: 8rem; } .tiles > .tile { width: calc(33.3% - .4rem); } }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 .tiles { display: flex; flex-wrap: wrap; gap: .6rem; } .tile { width: 8.5rem; font-size: .8rem; line-height: 1.3; }
 .tiles[id] { max-height: 36rem; overflow-y: auto; }
@@ -115,6 +116,11 @@ def anchor(name: str) -> str:
 def escape(words: str) -> str:
     """Words as HTML has them."""
     return html.escape(words)
+
+
+def isolated(name: str) -> str:
+    """A name from outside within words of ours, so that its direction changes nothing around it."""
+    return f"\u2068{name}\u2069"
 
 
 def paragraph(words: str) -> str:

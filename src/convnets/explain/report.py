@@ -146,14 +146,14 @@ def sourced_recipe(about: dict[str, Any]) -> list[tuple[str, Any, str, bool]]:
 
 def cost_of(loaded: Loaded, device: torch.device) -> dict[str, Any]:
     """Parameters, multiply-adds of a picture, bytes of the file, and pictures a second of one short measurement."""
-    size = loaded.preprocess.size
+    size, threads = loaded.preprocess.size, torch.get_num_threads()
     rows = layer_table(loaded.network, (loaded.preprocess.channels, size, size))
     return {
         "parameters": sum(row.parameters for row in rows),
         "multiply_adds": sum(row.multiply_adds for row in rows),
         "file_bytes": loaded.path.stat().st_size,
         "pictures_per_second": _speed(loaded, device),
-        "measured_on": f"PyTorch {torch.__version__} on {device.type}, {torch.get_num_threads()} threads, "
+        "measured_on": f"PyTorch {torch.__version__} on {device.type}, {threads} thread{'s' * (threads > 1)}, "
         f"{PICTURES} pictures at a time, {size} pixels, without decoding",
     }
 

@@ -13,12 +13,13 @@ from .. import papers
 from ..draw.drawing import drawing, picture
 from . import charts, galleries, page
 from .data_card import NAMED
-from .outcome import TITLES, Outcome
+from .outcome import Outcome
 
 if TYPE_CHECKING:
     from .report import Report
 
-UNTOUCHED = "Nothing was chosen by the test split: neither the recipe nor the epoch whose weights are kept."
+LARGE = 50  # times the smallest value, from which on an axis is logarithmic
+UNTOUCHED = "The training never looked at the test split: which epoch's weights are kept was decided without it."
 MAPS = "convnets.explain.maps"
 
 
@@ -88,10 +89,16 @@ def curves(log: Sequence[dict[str, Any]]) -> str:
     panels = []
     for what, unit in (("loss", "loss (nats)"), ("error", "error (per cent)")):
         series = {name: points(log, f"{key}_{what}") for key, name in names.items()}
-        series = {name: line for name, line in series.items() if line}
-        panels.append(charts.lines(what.capitalize(), "epoch", unit, series, low=0))
-    panels.append(charts.lines("Learning rate", "epoch", "rate", {"": points(log, "lr")}, low=0))
+        panels.append(curve(what.capitalize(), unit, {name: line for name, line in series.items() if line}))
+    panels.append(curve("Learning rate", "rate", {"": points(log, "lr")}, False))
     return page.cards(panels)
+
+
+def curve(title: str, unit: str, series: dict[str, list[tuple[float, float]]], may_be_log: bool = True) -> str:
+    """Something over the epochs; on a logarithmic axis where it spans much, as a loss that begins huge."""
+    values = [y for line in series.values() for _, y in line if y > 0]
+    is_log = may_be_log and bool(values) and max(values) > LARGE * min(values)
+    return charts.lines(title, "epoch", unit, series, log=is_log, low=None if is_log else 0)
 
 
 def points(log: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
@@ -101,19 +108,20 @@ def points(log: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]
 
 def results(found: Report) -> str:
     """What is known of these weights by split and protocol."""
+    tops = ("top1", "top5") if len(found.outcome.classes) > 5 else ("top1",)
     rows = []
     for one in found.results:
-        errors = ["{:.2f} % ({:.2f} to {:.2f})".format(one[f"{top}_error"], *one[f"{top}_interval"])
-                  for top in ("top1", "top5")]  # fmt: skip
-        rows.append([one["data"], TITLES.get(one["split"], one["split"]), one["protocol"], f"{one['n']:,}", *errors,
-                     f"{one['loss']:.4f}", f"{one['calibration_error']:.2f} %", one["when"][:10]])  # fmt: skip
-    header = ["data", "split", "protocol", "pictures", "top-1 error (95 % interval)", "top-5 error (95 % interval)",
-              "loss", "calibration error", "tested on"]  # fmt: skip
+        errors = ["{:.2f} % ({:.2f} to {:.2f})".format(one[f"{top}_error"], *one[f"{top}_interval"]) for top in tops]
+        rows.append([one["data"], one["split"], one["protocol"], f"{one['n']:,}", *errors, f"{one['loss']:.4f}",
+                     f"{one['calibration_error']:.2f} %", one["when"][:10]])  # fmt: skip
+    header = ["data", "split", "protocol", "pictures", *(f"top-{top[3]} error" for top in tops), "loss", "calibration",
+              "on"]  # fmt: skip
     tested = any(one["split"] == "test" for one in found.results)
     about = UNTOUCHED if tested else "The test split, if there is one, was not touched: convnets report tests on it."
     if found.outcome.name == "train":
         about = "There are no pictures but those it was trained on, so nothing here says how good it is on others."
-    return page.paragraph(about) + (page.table(header, rows, range(3, 8)) if rows else "")
+    about += " In brackets the 95 % intervals (Wilson)."
+    return page.paragraph(about) + (page.table(header, rows, range(3, len(header))) if rows else "")
 
 
 def classes(outcome: Outcome) -> str:

@@ -1,0 +1,206 @@
+"""Reports: their numbers are those of the evaluation, they need nothing but themselves, and they cost no training."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convnets import cli, recipes, runs
+from convnets.data import Loader, open_source
+from convnets.data.pictures import array_split
+from convnets.evaluate import evaluate_network, wilson_interval
+from convnets.evaluate.metrics import Evaluation
+from convnets.explain import galleries, sections
+from convnets.explain.data_card import data_card
+from convnets.explain.outcome import Outcome
+from convnets.explain.report import Report, report, sourced_recipe
+from convnets.spec import to_dict
+
+from .conftest import COUNTS, NAMES, trained
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def made(one_run: Path) -> Report:
+    return report(one_run)
+
+
+def outcome(labels: list[int], probabilities: np.ndarray) -> Outcome:
+    """Answers made by hand."""
+    count, number = probabilities.shape
+    guesses = probabilities.argmax(1)
+    confusion = np.zeros((number, number), np.int64)
+    np.add.at(confusion, (labels, guesses), 1)
+    right = int(np.trace(confusion))
+    split = array_split(np.zeros((count, 2, 2, 1), np.uint8), np.array(labels), "made")
+    names = tuple(f"class {index}" for index in range(number))
+    return Outcome("test", split, names, guesses, probabilities, Evaluation(count, right, count, 1.0, 0.0, confusion))
+
+
+def test_its_numbers_are_those_of_the_evaluation(made: Report, one_run: Path, named_pictures: Path) -> None:
+    loaded, test = runs.load(one_run), open_source(str(named_pictures)).splits["test"]
+    own = evaluate_network(loaded.network, Loader(test, loaded.preprocess, batch_size=9), loaded.preprocess)
+    found = made.to_json()
+    assert found["split"] == "test"
+    assert found["confusion"] == own.confusion.tolist()
+    assert found["evaluation"]["calibration_error"] == pytest.approx(own.calibration_error, abs=1e-4)
+    for row, result in zip(found["per_class"], own.per_class(loaded.classes), strict=True):
+        assert {key: row[key] for key in result._fields} == result._asdict()
+        assert tuple(row["interval"]) == wilson_interval(result.n - result.correct, result.n)
+    gaps = sum(one["n"] * abs(one["confidence"] - one["accuracy"]) for one in found["calibration"])
+    assert gaps / own.n == pytest.approx(own.calibration_error, abs=1e-4)
+    assert sum(one["n"] for one in found["calibration"]) == own.n
+    assert made.outcome.probabilities.sum(1) == pytest.approx(1, abs=1e-5)
+    assert found["cost"]["parameters"] == sum(one.numel() for one in loaded.network.parameters())
+
+
+def test_pictures_are_in_the_order_that_is_said(made: Report) -> None:
+    found = made.outcome
+    mistakes = found.mistakes()
+    assert len(mistakes) == found.evaluation.n - found.evaluation.correct_top1 > 0
+    assert not found.right[mistakes].any()
+    assert (np.diff(found.confidences[mistakes]) <= 0).all()
+    best = np.sort(found.probabilities, 1)
+    assert (np.diff((best[:, -1] - best[:, -2])[found.uncertain()]) >= 0).all()
+    cells = found.cells()
+    assert {cell: len(some) for cell, some in cells.items()} == {
+        (int(t), int(p)): int(found.evaluation.confusion[t, p]) for t, p in np.argwhere(found.evaluation.confusion)
+    }
+
+
+def test_a_label_is_suspected_where_another_class_is_as_sure_as_its_own_pictures_are() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.95, 0.05], [0.2, 0.8], [0.45, 0.55], [0.6, 0.4]], np.float32)
+    found = outcome([0, 0, 1, 1, 1, 1], probabilities)  # thresholds: 0.8 and 0.45
+    assert found.suspects().tolist() == [2]  # the last one is taken for class 0 too, but not as surely as those are
+
+
+def test_equal_pictures_are_found_within_and_across_splits(made: Report, named_pictures: Path) -> None:
+    card = made.card
+    assert card.repeated("train") == 1
+    assert card.repeated("test") == card.repeated("val") == 0
+    assert card.shared("test", "train") == card.shared("val", "train") == 1
+    assert card.shared("train", "test") == 2
+    assert len(card.equal) == len(card.contradictions()) == 1
+    assert len(card.equal[0]) == 4
+    names = [card.name(place) for place in card.equal[0]]
+    assert any(name.endswith("leaked.png") for name in names)
+    values = card.to_json()
+    assert values["counts"]["train"] == {name: COUNTS["train"] + (name == NAMES[0]) for name in card.source.classes}
+    assert values["sizes"]["test"] == {key: [12, 12] for key in ("smallest", "median", "largest")}
+    without = data_card(open_source(str(named_pictures)), untouched=("test",))
+    assert set(without.looked) == {"train", "val"}
+    assert len(without.equal[0]) == 3
+
+
+def test_the_page_needs_nothing_but_itself(made: Report) -> None:
+    text = made.page()
+    assert len(text.encode()) < 10_000_000
+    assert "http:" not in text
+    assert "https:" not in text
+    sources = re.findall(r'(?:src|href)="([^"]{1,8})', text)
+    assert sources
+    assert all(source.startswith(("#", "data:")) for source in sources)
+    for heading in ("Summary", "Recipe", "Curves", "Results", "Classes", "Confusion", "Mistakes", "Uncertain",
+                    "Likely mislabelled", "Calibration", "Speed and size", "Network", "Data"):  # fmt: skip
+        assert f">{heading}</h2>" in text
+    assert "猫" in text
+    assert "قطة سوداء" in text
+    assert "<b> &" not in text
+    assert text.count("<style") == 1  # the drawing's rules stay in the drawing
+
+
+def test_many_classes_and_pictures_stay_small() -> None:
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(100), 3000).astype(np.float32)
+    many = outcome(random.integers(0, 100, 3000).tolist(), probabilities)
+    text = galleries.confusion(many)
+    assert text.count('class="tile ') <= galleries.IN_CELLS
+    assert text.count("<rect") <= galleries.GRID**2
+    links, cells = set(re.findall(r'href="#cells:(\d+-\d+)"', text)), set(re.findall(r'data-cell="(\d+-\d+)"', text))
+    assert links <= cells
+
+
+def test_each_value_of_the_recipe_says_where_it_comes_from(made: Report) -> None:
+    found = {key: (value, where) for key, value, where, _ in made.recipe}
+    assert found["epochs"] == (2, "asked for: epochs=2")
+    assert found["batch_size"][1].startswith("ours")
+    assert found["preprocess.mean"][1].startswith("measured")
+    paper = recipes.paper_recipe("resnet/cifar10")
+    rows = {key: where for key, _, where, _ in sourced_recipe({"recipe": to_dict(paper.recipe), "asked": []})}
+    assert rows["optimizer.lr"] == paper.place("optimizer.lr") is not None
+
+
+def test_a_training_ends_with_a_page_that_never_looked_at_the_test_split(one_run: Path, other_run: Path) -> None:
+    text = (one_run / "report.html").read_text(encoding="utf-8")
+    assert "looked at on the validation split" in text
+    assert "Not looked at: test." in text
+    assert not (other_run / "report.html").exists()
+    assert not (other_run / "results.json").exists()
+
+
+def test_a_report_that_fails_is_a_warning(
+    named_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no\nluck")
+
+    monkeypatch.setattr("convnets.explain.report.report", broken)
+    out = trained(named_pictures, tmp_path / "run")
+    said = capsys.readouterr()
+    assert "warning: no report (no luck); convnets report" in said.err
+    assert (out / "best.safetensors").is_file()
+    assert "next: convnets evaluate" in said.out
+
+
+def answer(capsys: Capture, *arguments: object, code: int = 0) -> tuple[str, str]:
+    capsys.readouterr()
+    assert cli.run([str(argument) for argument in arguments]) == code
+    said = capsys.readouterr()
+    return said.out, said.err
+
+
+def test_the_command(one_run: Path, tmp_path: Path, capsys: Capture) -> None:
+    out, _ = answer(capsys, "report", one_run, "--out", tmp_path / "page.html", "--split", "val")
+    assert out.splitlines()[-1] == f"written: {tmp_path / 'page.html'}"
+    assert "validation split" in out
+    values: dict[str, Any] = json.loads(answer(capsys, "report", one_run, "--json")[0])
+    assert values["split"] == "test"
+    assert values["data_card"]["different_labels"] == 1
+    assert values["mistakes"][0]["guess"] in NAMES
+    assert len(values["curves"]) == 2
+
+
+def test_what_it_refuses_in_one_line(one_run: Path, tmp_path: Path, capsys: Capture) -> None:
+    for arguments, code, words in (
+        ((tmp_path,), 2, "not a run folder"),
+        ((one_run, "--data", "digits"), 3, "other classes"),
+        ((one_run, "--data", tmp_path / "gone"), 2, "does not exist"),
+        ((one_run, "--out", tmp_path), 2, "cannot write"),
+    ):
+        _, err = answer(capsys, "report", *arguments, code=code)
+        assert words in err
+        assert len(err.splitlines()) == 1
+
+
+def test_results_that_were_measured_before_are_in_the_table(
+    one_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(one_run, run)
+    answer(capsys, "evaluate", run, "--protocol", "10crop")
+    found = report(run)
+    kinds = {(one["split"], one["protocol"]) for one in found.results}
+    assert kinds == {("val", "1crop"), ("test", "10crop"), ("test", "1crop")}
+    text = sections.results(found)
+    assert "10crop" in text
+    assert "never looked at the test split" in text
+    kept = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    (run / "results.json").write_text(json.dumps([{**kept[0], "weights": "of before"}]))
+    assert [one["split"] for one in report(run).results] == ["test"]  # what other weights reached is not theirs
