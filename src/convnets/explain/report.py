@@ -130,7 +130,9 @@ def sourced_recipe(about: dict[str, Any]) -> list[tuple[str, Any, str, bool]]:
     for key, value in flat.items():
         if key in ("name", "source"):
             continue
-        if key in asked:
+        if key in about.get("changed", ()):
+            where = "changed by request when the run was resumed"
+        elif key in asked:
             where = f"asked for: {key}={asked[key]}"
         elif key in ("preprocess.mean", "preprocess.std") and value != printed.get(key):
             where = "measured on the training pictures, or that of the weights"

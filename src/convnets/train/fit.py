@@ -259,6 +259,5 @@ def _tested(task: Task, folder: RunFolder) -> Fitted:
     keep(loaded, source, split, {"1crop": evaluation})
     fitted = Fitted(folder.path, evaluation, split, time.monotonic() - task.began, task.said)
     folder.write_run(folder.read_run() | {"fit": {"minutes": task.minutes, **fitted.to_json()}})
-    if task.machine.report:
-        write_report(folder, source, task.machine)
+    write_report(folder, source, task.machine)
     return fitted

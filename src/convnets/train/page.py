@@ -10,11 +10,13 @@ from .keeper import say
 from .machine import Machine
 
 
-def write_report(folder: RunFolder, source: Source, machine: Machine) -> None:
-    """Write report.html into the run folder, by the validation pictures: the test split stays untouched.
+def write_report(folder: RunFolder, source: Source, machine: Machine) -> RunFolder:
+    """Write report.html into the run folder if `machine` says so; the folder. The test split stays untouched.
 
     The run is over and saved, so nothing that goes wrong here may make it fail: it becomes a warning.
     """
+    if not machine.report:
+        return folder
     try:
         from ..explain.report import REPORT, report, write
 
@@ -25,3 +27,4 @@ def write_report(folder: RunFolder, source: Source, machine: Machine) -> None:
     except Exception as error:  # whatever it is: the training is worth more than a page about it
         why = " ".join(str(error).split()) or type(error).__name__
         say(f"warning: no report ({why}); convnets report {folder.path} tries again", sys.stderr)
+    return folder

@@ -13,6 +13,7 @@ from ..runs.folder import LAST, RUN, RunFolder
 from ..spec import Recipe
 from .check import check_recipe
 from .machine import EXCLUSIVE, Machine
+from .page import write_report
 from .plan import Request, Start, make_network, split_assignments
 from .run import Saved, absolute, board_writer, carry_out
 from .schedules import rescale
@@ -59,7 +60,8 @@ def resume(path: str, request: Request, machine: Machine, allowed: Collection[st
     start = Start(recipe.seed, source.classes, **begun)
     network = make_network(run["network"]["name"], run["network"]["overrides"], start)
     forked = went_back or bool(changes)
-    return carry_out(folder, run, source, network, _statistics(source, recipe, saved), machine, saved, forked)
+    carry_out(folder, run, source, network, _statistics(source, recipe, saved), machine, saved, forked)
+    return write_report(folder, source, machine)
 
 
 def _statistics(source: Source, recipe: Recipe, saved: Saved | None) -> Statistics:

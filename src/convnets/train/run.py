@@ -46,7 +46,8 @@ def start(request: Request, machine: Machine, out: str | None = None, name: str 
         print(line)
     network = plan.network()
     folder = RunFolder.create(name or plan.name, out)
-    return carry_out(folder, describe_run(plan, machine), plan.source, network, plan.statistics, machine)
+    carry_out(folder, describe_run(plan, machine), plan.source, network, plan.statistics, machine)
+    return write_report(folder, plan.source, machine)
 
 
 def planned(request: Request, machine: Machine) -> tuple[Plan, Machine]:
@@ -150,8 +151,6 @@ def carry_out(
         _average_statistics(folder, training, train_loader)
         _finish(folder, keeper.title, training, val_loader)
         keeper.stop_if_asked()
-    if machine.report:
-        write_report(folder, source, machine)
     return folder
 
 
