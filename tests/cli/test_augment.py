@@ -61,7 +61,7 @@ def test_ours_are_fitted_to_the_pictures(recipe: str, picture: str, capsys: pyte
         (["resnet/cifar10", "picture.png", "--set", "augment.flap=1"], "unknown key augment.flap"),
         (["resnet/cifar10", "picture.png", "--set", "augment.scale=0,0"], "augment.scale=[0, 0]: must be at least 1"),
         (["resnet/cifar10", "picture.png", "--set", "augment.mixup=-1"], "augment.mixup=-1.0: must not be negative"),
-        (["resnet/cifar10", "picture.png", "--out", "picture.png/sheet.png"], "cannot write a picture there"),
+        (["resnet/cifar10", "picture.png", "--out", "picture.png/sheet.png"], "cannot write there"),
         (["resnet/cifar10", "picture.png", "--data", "only"], "only: has no train split"),
     ],
 )

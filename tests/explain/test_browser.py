@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from convnets.explain.compare import compare
 from convnets.explain.report import Report, report
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -88,8 +89,12 @@ def test_cells_lead_to_exactly_their_pictures_and_the_filter_works(made: Report,
     assert len(found["filters"]["TEST3.PNG"]) == 4
 
 
-def test_a_narrow_screen_needs_no_scrolling_to_the_side(made: Report, tmp_path: Path) -> None:
-    coded = base64.b64encode(made.page().encode()).decode()
+@pytest.mark.parametrize("kind", ["report", "compare"])
+def test_a_narrow_screen_needs_no_scrolling_to_the_side(
+    kind: str, made: Report, one_run: Path, other_run: Path, tmp_path: Path
+) -> None:
+    text = made.page() if kind == "report" else compare([one_run, other_run]).page()
+    coded = base64.b64encode(text.encode()).decode()
     wrapper = f'<!doctype html><html><body><script>{SAY}{NARROW.replace("PAGE", coded)}</script></body></html>'
     found = browsed(tmp_path / "narrow.html", wrapper)
     assert found["room"] >= 370

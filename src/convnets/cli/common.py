@@ -59,7 +59,7 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def picture_path(out: str) -> Path:
-    """--out as a path whose folder is there. Raises UsageError where no picture can be written, before any work."""
+    """--out as a path whose folder is there. Raises UsageError where no file can be written, before any work."""
     path = Path(out)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def picture_path(out: str) -> Path:
         if empty:
             path.unlink()
     except OSError as error:
-        raise UsageError(f"--out {out}: cannot write a picture there ({error.strerror})") from None
+        raise UsageError(f"--out {out}: cannot write there ({error.strerror})") from None
     return path
 
 

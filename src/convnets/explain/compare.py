@@ -113,8 +113,8 @@ class Comparison:
         settings = page.table(["setting", *names], differing) if differing else page.paragraph("None differs.")
         header, rows = self.results()
         tests, pairs = self.tests()
-        data = self.contenders[0].run["source"]["name"]
-        return page.page(" and ".join(names), [
+        data = page.isolated(self.contenders[0].run["source"]["name"])
+        return page.page(" and ".join(map(page.isolated, names)), [
             ("Results", page.table(header, rows, range(2, 9)) + _intervals(self.contenders)),
             ("Paired tests", page.paragraph(about_tests(self)) + page.table(tests, pairs, range(2, 7))),
             ("Settings that differ", settings),

@@ -30,8 +30,6 @@ h2, h3 { scroll-margin-top: 3.5rem; } h1, h2, h3, p { overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; }
 td, th { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); text-align: start; vertical-align: top;
 font-variant-numeric: tabular-nums; } td.right, th.right { text-align: end; } td.right { white-space: nowrap; }
-@media (max-width: 40rem) { table { font-size: .85rem; } td:first-child { min-width: 4.5rem; }
-td:last-child { min-width: 8rem; } .tiles > .tile { width: calc(33.3% - .4rem); } }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 .tiles { display: flex; flex-wrap: wrap; gap: .6rem; } .tile { width: 8.5rem; font-size: .8rem; line-height: 1.3; }
 .tiles[id] { max-height: 36rem; overflow-y: auto; }
@@ -51,6 +49,9 @@ nav { position: sticky; top: 0; background: var(--page); padding: .5rem 0; displ
 gap: .2rem 1rem; border-bottom: 1px solid var(--line); z-index: 1; } nav a { text-decoration: none; }
 details { margin: .5rem 0; } summary { cursor: pointer; } input, select { font: inherit; color: inherit;
 background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .3rem .6rem; max-width: 100%; }
+@media (max-width: 40rem) { table { font-size: .85rem; } td:first-child { min-width: 4.5rem; }
+td:last-child { min-width: 8rem; } .tiles > .tile { width: calc(33.3% - .4rem); }
+nav { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; } }
 [hidden] { display: none !important; }
 """
 # Of the parts of the element #ID those are shown whose data-words have what stands in the field with data-filter="ID".

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .report import Report
 
 LARGE = 50  # times the smallest value, from which on an axis is logarithmic
+LONG = 40  # rows of a table, from which on it is folded away
 UNTOUCHED = "The training never looked at the test split: which epoch's weights are kept was decided without it."
 MAPS = "convnets.explain.maps"
 
@@ -42,8 +43,8 @@ def whole(found: Report) -> str:
         ("Network", network(found)),
         ("Data", data(found)),
     ]
-    title = f"{found.loaded.network.name} on {found.run['source']['name']}"
-    under = f"Run {found.loaded.path.parent.name}, looked at on the {outcome.title}."
+    title = f"{found.loaded.network.name} on {page.isolated(found.run['source']['name'])}"
+    under = f"Run {page.isolated(found.loaded.path.resolve().parent.name)}, looked at on the {outcome.title}."
     return page.page(title, [part for part in parts if part[1]], under, page.made_now())
 
 
@@ -59,7 +60,7 @@ def summary(found: Report) -> str:
     rows = [
         ("network", f"{entry.name}, {found.cost['parameters']:,} parameters"),
         ("paper", f"{entry.paper.authors}: {entry.paper.title}, {entry.paper.year}"),
-        ("data", f"{run['source']['name']}, {len(outcome.classes)} classes"),
+        ("data", f"{page.isolated(run['source']['name'])}, {len(outcome.classes)} classes"),
         ("input", f"{found.loaded.preprocess.channels} channels, {found.loaded.preprocess.size} pixels square"),
         ("recipe", f"{run['recipe']['name']}, {len(found.log) or run['recipe']['epochs']} epochs"),
         ("weights", kept),
@@ -132,7 +133,7 @@ def classes(outcome: Outcome) -> str:
         error = "" if one["error"] is None else f"{one['error']:.2f} %"
         rows.append([one["name"], one["n"], one["correct"], error, interval, one["most_confused_with"] or ""])
     header = ["class", "pictures", "right", "error", "95 % interval", "most confused with"]
-    return page.table(header, rows, range(1, 5))
+    return _folded("classes", len(rows), page.table(header, rows, range(1, 5)))
 
 
 def calibration(outcome: Outcome) -> str:
@@ -178,7 +179,10 @@ def network(found: Report) -> str:
     own = found.loaded.network
     drawn = picture(drawing(own.name, **own.overrides))
     coded = base64.b64encode(drawn.encode()).decode()
-    return (f'<div class="wide"><img loading="lazy" alt="{html.escape(own.name)}, row by row" '
+    size = found.loaded.preprocess.size
+    other = "" if own.input_size or papers.find(own.name).input[1:] == (size, size) else page.paragraph(
+        f"Drawn with the input of its paper; this run's pictures have {size} pixels.")  # fmt: skip
+    return (f'{other}<div class="wide"><img loading="lazy" alt="{html.escape(own.name)}, row by row" '
             f'src="data:image/svg+xml;base64,{coded}"></div>')  # fmt: skip
 
 
@@ -190,6 +194,7 @@ def data(found: Report) -> str:
     totals = ["all", *(f"{int(card.counts[name].sum()):,}" for name in names)]
     each = zip(card.source.classes, *(card.counts[name].tolist() for name in names), strict=True)
     counts = page.table(["class", *names], [totals, *each], range(1, len(names) + 1))
+    counts = _folded("classes", len(card.source.classes), counts)
     sizes = [[name, *(" × ".join(map(str, reversed(size[key]))) for key in ("smallest", "median", "largest"))]
              for name, size in values["sizes"].items()]  # fmt: skip
     measured = page.table(["split", "smallest", "median", "largest (width × height, each by itself)"], sizes)
@@ -198,24 +203,26 @@ def data(found: Report) -> str:
 
 def _equal(found: Report) -> str:
     """What is known of equal pictures."""
-    card, lines = found.card, []
-    looked = ", ".join(f"{count:,} of {len(card.source.splits[name]):,} {name}" for name, count in card.looked.items())
-    lines.append(f"Compared byte by byte (SHA-256): {looked} pictures.")
+    card = found.card
+    looked = list(card.looked)
+    rows = [[name, f"{len(card.source.splits[name]):,}", f"{card.looked[name]:,}", card.repeated(name),
+             *("" if other == name else card.shared(name, other) for other in looked)] for name in looked]  # fmt: skip
+    header = ["split", "pictures", "compared", "repeat one of the split", *(f"are in {name} too" for name in looked)]
+    about = "Pictures whose bytes are the same (SHA-256)."
     if left := [name for name in card.counts if name not in card.looked]:
-        lines.append(f"Not looked at: {', '.join(left)}.")
-    for name in card.looked:
-        lines.append(f"{name}: {card.repeated(name):,} pictures repeat one before them in the split.")
-    if shared := [(a, b) for a in card.looked for b in card.looked if a != b and card.shared(a, b)]:
-        lines += [f"{card.shared(a, b):,} pictures of {a} are in {b} too." for a, b in shared]
-    elif len(card.looked) > 1:
-        lines.append("No picture is in two splits.")
+        about += f" Not looked at: {', '.join(left)}."
     if different := card.contradictions():
-        lines.append(f"{len(different):,} groups of equal pictures carry different labels.")
-    text = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    rows = [[" = ".join(card.name(place) for place in group), ", ".join(dict.fromkeys(map(card.label, group)))]
-            for group in card.equal[:NAMED]]  # fmt: skip
-    table = page.table(["equal pictures", "class"], rows) if rows else ""
-    return f"<h3>Equal pictures</h3><ul>{text}</ul>{table}"
+        about += f" Groups of equal pictures that carry different labels: {len(different):,}."
+    named = [[group, place.split, card.source.splits[place.split].pictures.name(place.number), card.label(place)]
+             for group, places in enumerate(card.equal[:NAMED], 1) for place in places]  # fmt: skip
+    table = page.table(["group", "split", "picture", "class"], named) if named else ""
+    counts = page.table(header, rows, range(1, len(header)))
+    return f"<h3>Equal pictures</h3>{page.paragraph(about)}{counts}{_folded('equal pictures', len(named), table)}"
+
+
+def _folded(what: str, count: int, table: str) -> str:
+    """A table as it is, or folded away where it is long."""
+    return table if count <= LONG else f"<details><summary>{count:,} {what}</summary>{table}</details>"
 
 
 def value_text(value: Any) -> str:
