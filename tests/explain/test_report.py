@@ -125,6 +125,7 @@ def test_many_classes_and_pictures_stay_small() -> None:
     assert text.count("<rect") <= galleries.GRID**2
     links, cells = set(re.findall(r'href="#cells:(\d+-\d+)"', text)), set(re.findall(r'data-cell="(\d+-\d+)"', text))
     assert links <= cells
+    assert len(links) > galleries.IN_CELLS // 2  # the pictures are those of the cells that are shown
 
 
 def test_each_value_of_the_recipe_says_where_it_comes_from(made: Report) -> None:
@@ -133,8 +134,13 @@ def test_each_value_of_the_recipe_says_where_it_comes_from(made: Report) -> None
     assert found["batch_size"][1].startswith("ours")
     assert found["preprocess.mean"][1].startswith("measured")
     paper = recipes.paper_recipe("resnet/cifar10")
-    rows = {key: where for key, _, where, _ in sourced_recipe({"recipe": to_dict(paper.recipe), "asked": []})}
-    assert rows["optimizer.lr"] == paper.place("optimizer.lr") is not None
+    stored = json.loads(json.dumps(to_dict(paper.recipe)))
+    rows = {key: (where, usual) for key, _, where, usual in sourced_recipe({"recipe": stored})}
+    assert rows["batch_size"] == (paper.place("batch_size"), False)
+    stored["batch_size"] = 7
+    rows = {key: (where, usual) for key, _, where, usual in sourced_recipe({"recipe": stored, "changed": ["epochs"]})}
+    assert rows["batch_size"] == ("fitted to this run; the recipe has 128", False)
+    assert rows["epochs"] == ("changed by request when the run was resumed", False)
 
 
 def test_a_training_ends_with_a_page_that_never_looked_at_the_test_split(one_run: Path, other_run: Path) -> None:

@@ -243,5 +243,5 @@ def _curves(contenders: Sequence[Contender]) -> str:
                              ("train_error", "Training error", "per cent"), ("train_loss", "Training loss", "nats"),
                              ("lr", "Learning rate", "rate")):  # fmt: skip
         series = {one.name: found for one in contenders if (found := points(one.log, key))}
-        panels.append(curve(title, unit, series, may_be_log=key != "lr"))
+        panels.append(curve(title, unit, series, may_be_log=key.endswith("loss")))
     return page.cards(panels)

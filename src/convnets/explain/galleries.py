@@ -20,13 +20,13 @@ PAIRS = 20  # confusions that are listed
 def confusion(outcome: Outcome) -> str:
     """The matrix; its cells lead to their pictures, of which not all may be here."""
     cells, matrix = outcome.cells(), outcome.evaluation.confusion
-    chosen = _chosen(cells)
     shown = list(range(len(outcome.classes)))
     about = ""
     if len(shown) > GRID:
         wrong = matrix.sum(0) + matrix.sum(1) - 2 * np.diag(matrix)
         shown = sorted(np.argsort(-wrong, kind="stable")[:GRID].tolist())
         about = f"The {GRID} of {len(outcome.classes)} classes with most mistakes. "
+    chosen = _chosen(cells, set(shown))
     names = [outcome.classes[index] for index in shown]
     at = {index: place for place, index in enumerate(shown)}
     links = {(at[t], at[p]): f"#cells:{t}-{p}" for t, p in chosen if t in at and p in at}
@@ -43,10 +43,12 @@ def confusion(outcome: Outcome) -> str:
     return page.paragraph(about) + grid + _pairs(outcome, chosen) + page.tiles(tiles, "cells")
 
 
-def _chosen(cells: dict[tuple[int, int], np.ndarray]) -> dict[tuple[int, int], list[int]]:
-    """As many pictures as fit, in turns: first the best of each cell, then the second ones; wrong cells come first."""
-    wrong = sorted((cell for cell in cells if cell[0] != cell[1]), key=lambda cell: -len(cells[cell]))
-    right = sorted(cell for cell in cells if cell[0] == cell[1])
+def _chosen(cells: dict[tuple[int, int], np.ndarray], shown: set[int]) -> dict[tuple[int, int], list[int]]:
+    """As many pictures as fit, in turns: the surest of each cell, then the second ones. First come those of mistakes,
+    of the classes that are `shown`, of the commonest."""
+    order = sorted(cells, key=lambda cell: (not set(cell) <= shown, -len(cells[cell])))
+    wrong = [cell for cell in order if cell[0] != cell[1]]
+    right = [cell for cell in order if cell[0] == cell[1]]
     found: dict[tuple[int, int], list[int]] = {}
     for some, room in ((wrong, IN_CELLS * 2 // 3), (right, IN_CELLS // 3)):
         longest = max((len(cells[cell]) for cell in some), default=0)

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from .. import __version__
+from ..errors import ResourceError
 from ..runs import checkpoint
 from ..runs.folder import now
 
@@ -104,8 +105,11 @@ def made_now() -> str:
 
 def write(path: Path, text: str) -> Path:
     """The page into its file, in one move. Raises ResourceError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.write_text(path, text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_text(path, text)
+    except OSError as error:
+        raise ResourceError(f"cannot write {path}: {error.strerror}; give another file with --out") from None
     return path
 
 

@@ -123,11 +123,11 @@ def sourced_recipe(about: dict[str, Any]) -> list[tuple[str, Any, str, bool]]:
     """Each field of a run's recipe with its value, where it comes from, and whether it is as in an empty recipe."""
     flat = flatten(about["recipe"])
     paper = recipes.paper_recipes().get(flat["name"])
-    printed = {} if paper is None else flatten(json.loads(json.dumps(to_dict(paper.recipe))))
+    printed = {} if paper is None else _flat(paper.recipe)
     asked = dict(text.partition("=")[::2] for text in about.get("asked", ()))
-    usual = flatten(json.loads(json.dumps(to_dict(Recipe()))))
-    found = []
+    usual, found = _flat(Recipe()), []
     for key, value in flat.items():
+        place = paper.place(key) if paper is not None and value == printed.get(key) else None
         if key in ("name", "source"):
             continue
         if key in about.get("changed", ()):
@@ -141,9 +141,15 @@ def sourced_recipe(about: dict[str, Any]) -> list[tuple[str, Any, str, bool]]:
         elif value != printed.get(key):
             where = f"fitted to this run; the recipe has {printed.get(key)}"
         else:
-            where = paper.place(key) or "ours"
-        found.append((key, value, where, key in usual and value == usual[key] and key not in asked))
+            where = place or "ours"
+        is_usual = key in usual and value == usual[key] and key not in asked and place is None
+        found.append((key, value, where, is_usual))
     return found
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    """The fields of a recipe as they are when they were stored: tuples are lists then."""
+    return flatten(json.loads(json.dumps(to_dict(recipe))))
 
 
 def cost_of(loaded: Loaded, device: torch.device) -> dict[str, Any]:

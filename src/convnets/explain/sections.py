@@ -62,14 +62,13 @@ def summary(found: Report) -> str:
         ("paper", f"{entry.paper.authors}: {entry.paper.title}, {entry.paper.year}"),
         ("data", f"{page.isolated(run['source']['name'])}, {len(outcome.classes)} classes"),
         ("input", f"{found.loaded.preprocess.channels} channels, {found.loaded.preprocess.size} pixels square"),
-        ("recipe", f"{run['recipe']['name']}, {len(found.log) or run['recipe']['epochs']} epochs"),
+        ("recipe", f"{run['recipe']['name']}, epochs: {len(found.log) or run['recipe']['epochs']}"),
         ("weights", kept),
         ("started", run.get("started", "")),
         ("command", run.get("command", "")),
         ("versions", ", ".join(f"{name} {version}" for name, version in run.get("versions", {}).items())),
     ]
-    lead = f'<p class="lead"><b>{html.escape(headline)}</b></p>'
-    return lead + page.table(("", ""), [row for row in rows if row[1]])
+    return f"<p><b>{html.escape(headline)}</b></p>" + page.table(("", ""), [row for row in rows if row[1]])
 
 
 def recipe(found: Report) -> str:
@@ -90,12 +89,13 @@ def curves(log: Sequence[dict[str, Any]]) -> str:
     panels = []
     for what, unit in (("loss", "loss (nats)"), ("error", "error (per cent)")):
         series = {name: points(log, f"{key}_{what}") for key, name in names.items()}
-        panels.append(curve(what.capitalize(), unit, {name: line for name, line in series.items() if line}))
-    panels.append(curve("Learning rate", "rate", {"": points(log, "lr")}, False))
+        panels.append(curve(what.capitalize(), unit, {name: line for name, line in series.items() if line},
+                            may_be_log=what == "loss"))  # fmt: skip
+    panels.append(curve("Learning rate", "rate", {"": points(log, "lr")}))
     return page.cards(panels)
 
 
-def curve(title: str, unit: str, series: dict[str, list[tuple[float, float]]], may_be_log: bool = True) -> str:
+def curve(title: str, unit: str, series: dict[str, list[tuple[float, float]]], may_be_log: bool = False) -> str:
     """Something over the epochs; on a logarithmic axis where it spans much, as a loss that begins huge."""
     values = [y for line in series.values() for _, y in line if y > 0]
     is_log = may_be_log and bool(values) and max(values) > LARGE * min(values)
@@ -120,7 +120,7 @@ def results(found: Report) -> str:
     tested = any(one["split"] == "test" for one in found.results)
     about = UNTOUCHED if tested else "The test split, if there is one, was not touched: convnets report tests on it."
     if found.outcome.name == "train":
-        about = "There are no pictures but those it was trained on, so nothing here says how good it is on others."
+        about = "It was trained on these pictures, so nothing on this page says how good it is on others."
     about += " In brackets the 95 % intervals (Wilson)."
     return page.paragraph(about) + (page.table(header, rows, range(3, len(header))) if rows else "")
 

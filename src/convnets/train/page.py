@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..data import Source
+from ..errors import Interrupted
 from ..runs.folder import RunFolder
 from .keeper import say
 from .machine import Machine
@@ -24,6 +25,8 @@ def write_report(folder: RunFolder, source: Source, machine: Machine) -> RunFold
         found = report(folder.path, source=source, split=split, untouched=("test",), device=machine.device,
                        workers=machine.loaders(source.splits[split]))  # fmt: skip
         say(f"written: {write(found, folder.path / REPORT)}")
+    except Interrupted:
+        raise
     except Exception as error:  # whatever it is: the training is worth more than a page about it
         why = " ".join(str(error).split()) or type(error).__name__
         say(f"warning: no report ({why}); convnets report {folder.path} tries again", sys.stderr)
