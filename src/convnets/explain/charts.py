@@ -102,7 +102,7 @@ def bars(
         end = axis.at(max(value, 0.0))
         if reaches:
             ends = [axis.at(one) for one in reaches[row]]
-            shapes.append(f'<path d="M{ends[0]:.1f} {y + 7}H{ends[1]:.1f}" class="line"/>')
+            shapes.append(f'<path d="M{ends[0]:.1f} {y + 7}H{ends[1]:.1f}" class="reach"/>')
             end = max(end, ends[1])
         shapes.append(_word(end + 5, y + 11, f"{value:.3g}", "muted"))
     return _svg(title, shapes, high + 42)

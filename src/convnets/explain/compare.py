@@ -63,10 +63,10 @@ class Comparison:
         return self.contenders[0].outcome.name
 
     def settings(self) -> list[tuple[str, list[Any]]]:
-        """The settings that differ, each with the value of every run, None where it has none."""
+        """The settings that differ, each with the value of every run, "" where it has none."""
         flat = [_settings(one.run) for one in self.contenders]
         keys = dict.fromkeys(key for values in flat for key in values)
-        rows = [(key, [values.get(key) for values in flat]) for key in keys]
+        rows = [(key, [values.get(key, "") for values in flat]) for key in keys]
         return [(key, values) for key, values in rows if any(value != values[0] for value in values)]
 
     def pairs(self) -> Iterator[tuple[str, str, McNemar]]:
@@ -227,7 +227,8 @@ def _settings(about: dict[str, Any]) -> dict[str, Any]:
     """All that a run was told, by dotted name; the data is the same anyway."""
     network = {"network": about["network"]["name"], "model": about["network"]["overrides"]}
     start = {key: about.get(key) for key in ("weights", "grow_from")}
-    return flatten({**network, **start, **{k: v for k, v in about["recipe"].items() if k not in ("source", "model")}})
+    recipe = {key: value for key, value in about["recipe"].items() if key not in ("name", "source", "model")}
+    return flatten({**network, **start, "recipe": about["recipe"]["name"], **recipe})
 
 
 def _intervals(contenders: Sequence[Contender]) -> str:

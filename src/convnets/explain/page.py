@@ -45,6 +45,7 @@ svg.chart text { font-size: 12px; fill: var(--ink); } svg.chart text.muted { fil
 svg.chart text.head { font-weight: 600; font-size: 13px; } svg.chart text.cell { font-size: 10px; }
 svg.chart text.white { fill: #fff; } svg.chart .grid { stroke: var(--line); }
 svg.chart a rect:hover { stroke: var(--bad); stroke-width: 2; } svg.chart .line { stroke: var(--muted); fill: none; }
+svg.chart .reach { stroke: var(--ink); stroke-width: 1.5; }
 svg.chart .dashed { stroke: var(--muted); stroke-dasharray: 4 4; fill: none; }
 nav { position: sticky; top: 0; background: var(--page); padding: .5rem 0; display: flex; flex-wrap: wrap;
 gap: .2rem 1rem; border-bottom: 1px solid var(--line); z-index: 1; } nav a { text-decoration: none; }
