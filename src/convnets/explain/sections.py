@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import importlib
-import importlib.util
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from ..draw.drawing import drawing, picture
 from . import charts, galleries, page
 from .data_card import NAMED
 from .outcome import Outcome
+from .samples import explanations
 
 if TYPE_CHECKING:
     from .report import Report
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 LARGE = 50  # times the smallest value, from which on an axis is logarithmic
 LONG = 40  # rows of a table, from which on it is folded away
 UNTOUCHED = "The training never looked at the test split: which epoch's weights are kept was decided without it."
-MAPS = "convnets.explain.maps"
 
 
 def whole(found: Report) -> str:
@@ -38,7 +36,7 @@ def whole(found: Report) -> str:
         ("Uncertain", galleries.uncertain(outcome)),
         ("Likely mislabelled", galleries.suspects(outcome)),
         ("Calibration", calibration(outcome)),
-        ("Explanations", explanations(found)),
+        ("Explanations", explanations(found.loaded, outcome)),
         ("Speed and size", cost(found.cost)),
         ("Network", network(found)),
         ("Data", data(found)),
@@ -152,14 +150,6 @@ def calibration(outcome: Outcome) -> str:
     table = page.table(("confidence", "right", "pictures"), rows, range(3))
     folded = f"<details><summary>The numbers</summary>{table}</details>"
     return page.paragraph(about) + page.cards([reliability, spread]) + folded
-
-
-def explanations(found: Report) -> str:
-    """What the network looks at in some pictures, by the module of maps; nothing where that is not there."""
-    if importlib.util.find_spec(MAPS) is None:
-        return ""
-    made: str = importlib.import_module(MAPS).explanations(found.loaded, found.outcome)
-    return made
 
 
 def cost(values: dict[str, Any]) -> str:

@@ -1,0 +1,42 @@
+"""Some pictures of a split with maps of why the network answers as it does."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..data import normalise, prepare
+from ..data.statistics import stacked
+from ..runs import Loaded
+from . import page
+from .answers import MEANS, as_picture
+from .maps import explain
+from .outcome import Outcome
+from .overlays import overlay
+
+EACH = 4  # mistakes, and right answers
+
+
+def explanations(loaded: Loaded, outcome: Outcome) -> str:
+    """The surest mistakes, with where their answer and their class are seen, and right answers; HTML."""
+    right = np.flatnonzero(outcome.right)
+    spread = right[np.linspace(0, len(right) - 1, min(EACH, len(right))).astype(int)] if len(right) else right
+    chosen = np.concatenate([outcome.mistakes()[:EACH], spread]).astype(int)
+    pictures = [outcome.split.pictures.load(int(index)) for index in chosen]
+    arrays = [prepare(one, loaded.preprocess, loaded.statistics) for one in pictures]
+    views = torch.from_numpy(stacked(arrays, loaded.preprocess, loaded.statistics)).permute(0, 3, 1, 2)
+    device = next(loaded.network.parameters()).device
+    asked = torch.from_numpy(np.stack([outcome.guesses[chosen], outcome.labels[chosen]], 1)).to(device)
+    images = normalise(views.to(device), loaded.preprocess, loaded.statistics)
+    found = explain(loaded.network, images, classes=asked)
+    rows = []
+    for place, index in enumerate(chosen.tolist()):
+        view, about = as_picture(views[place : place + 1]), outcome.describe(index)
+        wrong = about["guess"] != about["class"]
+        parts = [page.tile(view, [about["picture"]], not wrong),
+                 page.tile(overlay(view, found.maps[place, 0]), [f"why {page.isolated(about['guess'])}"])]  # fmt: skip
+        if wrong:
+            parts.append(page.tile(overlay(view, found.maps[place, 1]), [f"why not {page.isolated(about['class'])}"]))
+        rows.append(page.tiles(parts))
+    about_method = f"By {found.method}: {MEANS[found.method]} convnets explain shows more pictures, and other ways."
+    return page.paragraph(about_method) + page.cards(rows)
