@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convnets.evaluate import pictures
 from convnets.evaluate.metrics import Evaluation
 from convnets.evaluate.pictures import draw_confusion, draw_curves, draw_predictions
 
@@ -70,3 +71,13 @@ def test_contact_sheet_of_photographs_stays_small(tmp_path: Path) -> None:
         for i in range(60)
     ]
     size_of(draw_predictions(items, tmp_path / "sheet.png", "60 pictures of noise"))
+
+
+def test_names_that_no_font_writes_stand_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pictures.is_writable("Grüße, x²") and not pictures.is_writable("قطة"), "matplotlib sets it backwards"
+    seen: list[Any] = []
+    monkeypatch.setattr(pictures, "_name_axes", lambda axes, classes: seen.append(classes))
+    monkeypatch.setattr(pictures, "_letters", lambda: frozenset(range(256)))
+    draw_confusion(evaluation(2), ["cat", "dog"], tmp_path / "a.png")
+    draw_confusion(evaluation(2), ["猫", "dog"], tmp_path / "b.png")
+    assert seen == [["cat", "dog"], ["0", "1"]]

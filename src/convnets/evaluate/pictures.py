@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +41,15 @@ Row = dict[str, Any]
 def draw_confusion(evaluation: Evaluation, classes: Sequence[str], path: str | Path, title: str = "") -> Path:
     """The confusion matrix, each row in percent of its class; counts are written in up to 20 classes.
 
-    Above 250 classes one cell stands for several: it shows the largest of them.
+    Above 250 classes one cell stands for several: it shows the largest of them. Classes whose names no font here can
+    write stand by their numbers.
     """
     from matplotlib.colors import PowerNorm
 
     matrix, n = evaluation.confusion, len(classes)
+    if not all(map(is_writable, classes)):
+        title += f"{' ' * bool(title)}(classes by number: no font here writes all their names)"
+        classes = list(map(str, range(n)))
     totals = matrix.sum(axis=1, keepdims=True)
     shares = 100 * matrix / np.maximum(totals, 1)
     block = math.ceil(n / CELLS)
@@ -130,6 +136,23 @@ def draw_predictions(items: Sequence[tuple[np.ndarray, str, bool | None]], path:
             axes.set_title(mark + shown, fontsize=8, pad=4, color=INK if correct is None else colour)
         figure.suptitle(title, fontsize=11)
     return Path(path)
+
+
+def is_writable(text: str) -> bool:
+    """Whether a font that is installed has all its letters, in an order in which matplotlib sets them."""
+    rightward = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
+    return not rightward and all(ord(letter) in _letters() for letter in text if not letter.isspace())
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """Of all fonts that drawings take."""
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+
+    installed = set(font_manager.fontManager.get_font_names())
+    fonts = [font_manager.findfont(name) for name in FONTS if name in installed]
+    return frozenset(letter for path in fonts for letter in FT2Font(path).get_charmap())
 
 
 @contextlib.contextmanager

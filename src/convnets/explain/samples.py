@@ -32,11 +32,10 @@ def explanations(loaded: Loaded, outcome: Outcome) -> str:
     rows = []
     for place, index in enumerate(chosen.tolist()):
         view, about = as_picture(views[place : place + 1]), outcome.describe(index)
-        wrong = about["guess"] != about["class"]
-        parts = [page.tile(view, [about["picture"]], not wrong),
-                 page.tile(overlay(view, found.maps[place, 0]), [f"why {page.isolated(about['guess'])}"])]  # fmt: skip
-        if wrong:
-            parts.append(page.tile(overlay(view, found.maps[place, 1]), [f"why not {page.isolated(about['class'])}"]))
+        names = list(dict.fromkeys((about["guess"], about["class"])))  # one where it is right
+        parts = [page.tile(view, [about["picture"]], len(names) == 1)]
+        for name, map_ in zip(names, found.maps[place], strict=False):
+            parts.append(page.tile(overlay(view, map_), [f"where {page.isolated(name)} is seen"]))
         rows.append(page.tiles(parts))
     about_method = f"By {found.method}: {MEANS[found.method]} convnets explain shows more pictures, and other ways."
-    return page.paragraph(about_method) + page.cards(rows)
+    return page.paragraph(about_method) + page.cards(rows, 30)
