@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 import numpy as np
 import torch
 
@@ -33,7 +35,7 @@ def explanations(loaded: Loaded, outcome: Outcome) -> str:
     for place, index in enumerate(chosen.tolist()):
         view, about = as_picture(views[place : place + 1]), outcome.describe(index)
         names = list(dict.fromkeys((about["guess"], about["class"])))  # one where it is right
-        parts = [page.tile(view, [about["picture"]], len(names) == 1)]
+        parts = [page.tile(view, [PurePath(about["picture"]).name], len(names) == 1)]
         for name, map_ in zip(names, found.maps[place], strict=False):
             parts.append(page.tile(overlay(view, map_), [f"where {page.isolated(name)} is seen"]))
         rows.append(page.tiles(parts))
