@@ -43,7 +43,7 @@ EXPERIMENTS = (
         arms={"with BN": Arm({"bn": True}), "without": Arm({"bn": False})},
         expect=("with BN < without", "wander: with BN < without by 0.1"),
         least=0.2,
-        probes=("percentiles",),
+        probes=("percentiles",), options={"percentiles": {"every": 50}},
         setting=MNIST,
         figure="percentiles",
         published={"with BN": "2", "without": "2.7"},
