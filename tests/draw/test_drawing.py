@@ -138,5 +138,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not re.search(r"https?://(?!www.w3.org/2000/svg)", text), "it needs nothing from elsewhere"
     shown = CliRunner().invoke(command, ["alexnet", "--json", "--detail", "stage"])
     assert '"conv 11x11/4, 96, relu"' in shown.output
-    refused = CliRunner().invoke(command, ["alexnet", "--out", "missing/x.svg"])
-    assert "give another file" in str(refused.exception)
+    (tmp_path / "file").touch()
+    refused = CliRunner().invoke(command, ["alexnet", "--out", "file/x.svg"])
+    assert "cannot write" in str(refused.exception)
+    both = CliRunner().invoke(command, ["wrn_16_4", "--set", "dropout=0.3", "--compare", "wrn_16_4", "--json"])
+    assert both.output.count("dropout 0.3") > 0 and both.output.count('"title": "wrn_16_4"') == 1

@@ -44,17 +44,39 @@ def test_a_png_for_each_picture_and_one_page(folder: Path, tmp_path: Path) -> No
     asked = invoked(folder, str(folder / "猫.png"), str(folder / "b.png"), "--out", str(tmp_path), "--top", "2")
     assert asked.exit_code == 0
     written = re.findall(r"written: (.+)", asked.output)
-    assert [Path(path).name for path in written] == ["猫.png", "b.png", "index.html"]
-    with Image.open(tmp_path / "猫.png") as strip:
-        assert strip.size == (3 * 160 + 2 * 4, 160), "what is seen, and two classes"
+    assert [Path(path).name for path in written] == ["猫.cam.png", "b.cam.png", "index.html"]
+    with Image.open(tmp_path / "猫.cam.png") as strip:
+        assert strip.width > 2 * strip.height, "what is seen, and two classes"
+    assert re.search(r"b.png\n +1 +\d+\.\d\d% ", asked.output), "the answers are said"
     page = (tmp_path / "index.html").read_text()
     assert "猫.png" in page and page.count("<img") == 6 and not re.search(r"(src|href)=.https?:", page)
 
 
 def test_a_bad_picture_is_said_and_the_others_are_explained(folder: Path, tmp_path: Path) -> None:
     asked = invoked(folder, str(folder / "broken.png"), str(folder / "c.png"), "--out", str(tmp_path))
-    assert asked.exit_code == 2 and (tmp_path / "c.png").exists()
+    assert asked.exit_code == 2 and (tmp_path / "c.cam.png").exists()
     assert "broken.png" in asked.stderr and asked.stderr.count("\n") == 1
+
+
+def test_pictures_are_never_written_over(folder: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "x.cam.png"
+    picture.write_bytes((folder / "b.png").read_bytes())
+    (tmp_path / "x.png").write_bytes((folder / "c.png").read_bytes())
+    before = picture.read_bytes()
+    given = ["--model", "resnet20", "--weights", str(folder / "one.pth"), str(picture), str(tmp_path / "x.png")]
+    refused = CliRunner().invoke(command, [*given, "--out", str(tmp_path)])
+    assert "is one of the pictures" in str(refused.exception) and picture.read_bytes() == before
+    again = invoked(folder, str(tmp_path), "--out", str(tmp_path))
+    assert "x.cam.cam" not in again.output and picture.read_bytes() != before, "what was made before is made anew"
+
+
+def test_pictures_of_one_name_have_their_own_place(folder: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes((folder / f"{name if name == 'b' else 'c'}.png").read_bytes())
+    asked = invoked(folder, str(tmp_path / "a" / "1.png"), str(tmp_path / "b" / "1.png"), "--out", str(tmp_path / "o"))
+    assert {path.name for path in (tmp_path / "o").glob("*.png")} == {"1.cam.png", "1.cam-1.png"}, asked.output
+    assert len(set(re.findall(r'<h2 id="([^"]+)"', (tmp_path / "o" / "index.html").read_text()))) == 2
 
 
 def test_the_numbers_are_the_predictors(folder: Path) -> None:
@@ -74,7 +96,7 @@ def test_networks_side_by_side(folder: Path, tmp_path: Path) -> None:
     path = str(folder / "b.png")
     found: Any = [next(answers(name, Predictor(runs.load(folder / f"{name}.pth", model="resnet20")), [path]))
                   for name in ("one", "two")]  # fmt: skip
-    assert [path.name for path in write_pictures(found, tmp_path)] == ["b-one.png", "b-two.png"]
+    assert [path.name for path in write_pictures(found, tmp_path)] == ["b.cam-one.png", "b.cam-two.png"]
     page = write_page(found, tmp_path / "index.html").read_text()
     assert page.count("<h2") == 1 and "one: cam" in page and "two: cam" in page
 

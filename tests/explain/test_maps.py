@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from convnets import models, papers, runs
 from convnets.data import normalise, open_source
 from convnets.errors import UsageError
 from convnets.explain.maps import METHODS, chosen_row, explain, gradient_maps, occluded, pooled
-from convnets.explain.overlays import heat, overlay, projection, side_by_side
+from convnets.explain.overlays import heat, overlay, projection
 
 from ..networks import small, smallest_input
 
@@ -90,13 +91,14 @@ def test_a_network_is_left_as_it_was() -> None:
     assert not any(part._forward_hooks or part._forward_pre_hooks or part._backward_hooks for part in network.modules())
 
 
-def test_integrated_gradients_add_up_to_what_the_answer_rises_by() -> None:
-    network, _ = small("resnet20")
-    images = pictures(1)
-    found = explain(network, images, method="integrated", top=2)
-    grey = network(torch.zeros_like(images)).detach()
-    risen = (found.logits - grey).gather(1, found.classes)
-    assert torch.allclose(found.maps.sum((2, 3)), risen, rtol=0.05, atol=0.02)
+@pytest.mark.slow
+def test_integrated_gradients_add_up_to_what_the_answer_rises_by(trained: Any) -> None:
+    network, images = trained
+    found = explain(network, images[:8], method="integrated", top=1)
+    with torch.no_grad():
+        risen = (found.logits - network(torch.zeros_like(images[:1]))).gather(1, found.classes)
+    missing = (found.maps.sum((2, 3)) - risen).abs() / risen.abs()
+    assert missing.median() < 0.02 and missing.max() < 0.15, missing
 
 
 def test_going_back_through_a_rectifier() -> None:
@@ -116,9 +118,13 @@ def test_occlusion_finds_the_only_place_that_counts() -> None:
             return torch.stack([x[:, 0, :4, :4].sum((1, 2)), torch.zeros(len(x))], 1)
 
     corner: Any = Corner()
-    maps = occluded(corner, torch.ones(1, 3, 20, 20), torch.tensor([[0]]), side=4, step=4)[0, 0]
-    assert maps.argmax() == 0 and maps[0, 0] > 0.4 and maps.flatten()[1:].abs().max() < 1e-6
+    ramp = torch.zeros(1, 3, 20, 20)
+    ramp[:, :, :4, :4] = 1
+    maps = occluded(corner, ramp, torch.tensor([[0]]), side=4, step=4)[0, 0]
+    assert float(maps[0, 0]) == pytest.approx(1 - 1 / (1 + math.exp(-0.64)), abs=1e-4)
+    assert maps.flatten()[1:].abs().max() < 1e-6
     assert maps.shape == (5, 5), "the last square ends where the picture does"
+    assert occluded(corner, torch.randn(1, 3, 20, 32), torch.tensor([[0]]), side=4, step=4).shape == (1, 1, 5, 8)
 
 
 def test_refusals() -> None:
@@ -132,6 +138,8 @@ def test_refusals() -> None:
     flat, shape = small("mnist_mlp")
     with pytest.raises(UsageError, match="gives no map"):
         explain(flat, pictures(1, shape[1], shape[0]), method="gradcam", row="fc1")
+    with pytest.raises(UsageError, match="gives no map"):
+        explain(network, pictures(), method="gradcam", row="avgpool")
     assert gradient_maps(network, pictures(), torch.tensor([[0], [1]]), "stage1").shape == (2, 1, 32, 32)
 
 
@@ -193,7 +201,6 @@ def test_overlays_are_pictures_of_the_views_size() -> None:
     assert shown[-1, -1].sum() > shown[0, 0].sum() and heat(map_, 20, 30).max() == pytest.approx(1.0)
     assert heat(torch.zeros(2, 2), 4, 4).max() == 0
     assert projection(torch.zeros(1, 4, 4)).shape == (4, 4, 3)
-    assert side_by_side([view, shown]).shape == (160, 2 * 240 + 4, 3)
 
 
 def test_the_small_names_are_one_of_each_family() -> None:

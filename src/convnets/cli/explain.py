@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import DataError, UsageError
-from .common import device_option, load_run, pick_device, split_run, weights_options
+from .common import device_option, load_run, pick_device, picture_path, split_run, table, weights_options
 from .predict import find_pictures
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ def command(
     items = [item for path in paths for _, item in find_pictures(path)]
     if not items:
         raise UsageError("no pictures given; name files, folders, or patterns in quotes")
-    names = [item for item in items if isinstance(item, str)]
+    names = [item for item in items if isinstance(item, str) and (item in paths or not is_ours(Path(item), out))]
     bad = [item for item in items if isinstance(item, DataError)]
 
     from ..evaluate import Predictor
     from ..explain.answers import answers, said, write_page, write_pictures
 
+    if not as_json:
+        picture_path(str(out / "index.html"))
     loaded = load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
     asked = [(run or weights or "", loaded), *((other, load_run(other, None, None)) for other in others)]
     found: list[Answer] = []
@@ -65,7 +68,23 @@ def command(
         for answer in found:
             click.echo(json.dumps(said(answer), ensure_ascii=False))
     elif found:
+        for answer in found:
+            say(answer, len(asked) > 1)
         for path in [*write_pictures(found, out), write_page(found, out / "index.html")]:
             click.echo(f"written: {path}")
     if bad:
         context.exit(2)
+
+
+def is_ours(path: Path, out: Path) -> bool:
+    """Whether an earlier call wrote this file: it is no picture to explain, unless it is named."""
+    return path.resolve().parent == out.resolve() and re.search(rf"\.({'|'.join(METHODS)})(-|$)", path.stem) is not None
+
+
+def say(answer: Answer, several: bool) -> None:
+    """The best classes of a picture, as `predict` says them."""
+    guesses = zip(answer.names, answer.probabilities, strict=True)
+    rows = [(rank, f"{probability:.2%}", name) for rank, (name, probability) in enumerate(guesses, 1)]
+    _, _, *lines = table(["", "", ""], rows, right={0, 1}).split("\n")
+    head = click.format_filename(answer.path) + (f" ({answer.run})" if several else "")
+    click.echo("\n".join([head, *(f"  {line}" for line in lines)]))

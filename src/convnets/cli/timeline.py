@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .draw import write
+from .common import picture_path
 
 
 @click.command()
@@ -20,4 +20,5 @@ def command(out: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([point._asdict() for point in timeline.points()]))
         return
-    write(out, timeline.timeline())
+    picture_path(str(out)).write_text(timeline.timeline(), encoding="utf-8")
+    click.echo(f"written: {out}")

@@ -33,17 +33,21 @@ TREE: dict[str, tuple[tuple[str, ...], str]] = {
 LANES = {  # which line of the tree a family is on
     "alexnet": 2, "zfnet": 0, "nin": 1, "vgg": 3, "googlenet": 1, "bn_inception": 0, "inception_v3": 1, "resnet": 3.5,
     "xception": 0, "inception_v4": 1, "stochastic_depth": 2, "densenet": 3, "preact_resnet": 4, "wide_resnet": 5,
-    "resnext": 6, "senet": 3.5, "bag_of_tricks": 3.5,
+    "resnext": 6, "senet": 5, "bag_of_tricks": 3.5,
 }  # fmt: skip
 MANY = re.compile(r"networks|with five")  # results of several networks together
 HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B8860B", "#56B4E9")  # Okabe and Ito, the yellow darkened
 SIGNS = ("circle", "square", "diamond")
-WIDE, TOP, LANE, CARD, HEIGHT, PLOT = 1200.0, 92.0, 52.0, 142.0, 40.0, 420.0
+WIDE, TOP, LANE, CARD, HEIGHT, PLOT = 1200.0, 92.0, 52.0, 142.0, 40.0, 540.0
+GAP = (WIDE - 48 - CARD) / 6 - CARD  # between the cards of two years
 SETS = papers.TEST_SETS["imagenet val"][1]
 LEAST, MOST = 3.6, 20.0  # per cent
 
 
 Place = tuple[float, float, float, float]  # left, top, right and bottom
+PLACES = ((8.0, 3.5, "start"), (-8.0, 3.5, "end"), (0.0, -8.0, "middle"), (0.0, 15.0, "middle"), *(
+    (side * far, down, "start" if side > 0 else "end") for far in (14.0, 26.0) for side in (1, -1)
+    for down in (-far, far + 6)))  # where a name may stand, the nearest first
 
 
 class Point(NamedTuple):
@@ -68,7 +72,7 @@ def points() -> list[Point]:
     found = []
     for name in papers.names():
         entry = papers.find(name)
-        there = [result for result in entry.results if result.top5 is not None and result.dataset in SETS
+        there = [result for result in entry.results if result.top5 is not None and result.dataset.startswith(SETS)
                  and not entry.peer and not MANY.search(result.protocol)]  # fmt: skip
         single = [result for result in there if is_single(result.protocol)]
         best = sorted([*single] or there, key=lambda result: bool(result.note) + bool(result.source))
@@ -82,13 +86,14 @@ def timeline() -> str:
     """The picture as SVG."""
     bottom = TOP + LANE * (max(LANES.values()) + 1)
     shapes = [svg.text(24, 38, "From AlexNet to SENet", f"{svg.INK} title"),
-              svg.text(24, 58, "Who builds on whom, and top-5 errors on ImageNet as the papers print them", svg.MUTED),
+              svg.text(24, 58, "Who builds on whom, and top-5 errors on ImageNet that the authors report", svg.MUTED),
               *_tree(), svg.text(24, bottom + 22, "Top-5 error in per cent", f"{svg.INK} bold")]  # fmt: skip
     shown = points()
     half = WIDE / 2
     shapes += _plot(shown, 24, bottom + 34, half - 44, "multiply_adds", "thousand million multiply-adds")
     shapes += _plot(shown, half + 20, bottom + 34, half - 44, "parameters", "million parameters")
-    note = "Filled: one view of a picture. Hollow: ten or more, or not said. Each says its name, protocol, source."
+    note = ("Filled: one view of a picture. Hollow: ten or more, or not said. Each says its name, protocol and source. "
+            "Costs are counted at the network's own input size, also where it was tested at another.")  # fmt: skip
     shapes.append(svg.text(24, bottom + PLOT + 84, note, f"{svg.MUTED} small"))
     return svg.document(WIDE, bottom + PLOT + 100, "The family tree of the networks", [_colours(), *shapes])
 
@@ -127,9 +132,9 @@ def _tree() -> list[str]:
             from_x, from_y = _place(parent)
             if from_x == x:  # of the same year: down the side
                 end = f"M{x + 18:g} {from_y:g}V{y:g}"
-            else:
-                middle = (from_x + CARD + x) / 2
-                end = f"M{from_x + CARD:g} {from_y:g}C{middle:g} {from_y:g} {middle:g} {y:g} {x - 2:g} {y:g}"
+            else:  # along the lane of the older one, and over to the other's just before it
+                turn, middle = x - GAP, x - GAP / 2
+                end = f"M{from_x + CARD:g} {from_y:g}H{turn:g}C{middle:g} {from_y:g} {middle:g} {y:g} {x - 2:g} {y:g}"
             shapes.append(svg.line(end, arrow=from_x != x))
         cards += [svg.box(x, y - HEIGHT / 2, CARD, HEIGHT, "band edge", 6), _mark(family, x + 13, y - 5),
                   svg.text(x + 24, y - 1, family, f"{svg.INK} bold"),
@@ -138,7 +143,7 @@ def _tree() -> list[str]:
 
 
 def _plot(shown: list[Point], left: float, top: float, wide: float, key: str, title: str) -> list[str]:
-    """Error against a cost on a logarithmic axis; the networks of a family joined in the order of their cost."""
+    """Error against a cost, both on logarithmic axes."""
     costs = [getattr(point, key) for point in shown]
     low, high = math.log(min(costs) / 1.15), math.log(max(costs) * 1.15)
 
@@ -163,22 +168,16 @@ def _plot(shown: list[Point], left: float, top: float, wide: float, key: str, ti
 
 
 def _points(shown: list[Point], at: Any, right: float) -> list[str]:
-    """Lines, marks, and names where there is room for them."""
+    """Marks, and names where there is room for them, with a line to those further off."""
     lines, marks, names, taken = [], [], [], list[Place]()
     spots = [at(point) for point in shown]
-    for family in TREE:
-        own = sorted(at(point) for point in shown if point.family == family)
-        hue = list(TREE).index(family) % len(HUES)
-        if len(own) > 1:
-            path = "L".join(f"{x:.1f} {y:.1f}" for x, y in own)
-            lines.append(f'<path d="M{path}" class="o{hue}" opacity=".35"/>')
     for point in sorted(shown, key=lambda point: point.error):
         x, y = at(point)
         hollow = not is_single(point.protocol)
         said = f"{point.name}: {point.error:g} % ({point.protocol}; {point.place}), {point.multiply_adds:.3g} G, "
         marks.append(_mark(point.family, x, y, hollow, said + f"{point.parameters:.3g} M"))
         text = point.name
-        for dx, dy, anchor in ((8, 3.5, "start"), (-8, 3.5, "end"), (0, -8, "middle"), (0, 15, "middle")):
+        for dx, dy, anchor in PLACES:
             wide = svg.wide(text, 10)
             begin = x + dx - {"start": 0, "middle": wide / 2, "end": wide}[anchor]
             place = (begin, y + dy - 8, begin + wide, y + dy + 2)
@@ -186,6 +185,9 @@ def _points(shown: list[Point], at: Any, right: float) -> list[str]:
             if place[2] < right and not any(_overlap(place, other) for other in (*taken, *others)):
                 taken.append(place)
                 names.append(svg.text(x + dx, y + dy, text, f"{svg.INK} small", anchor))
+                if abs(dx) > 9 or abs(dy) > 15:
+                    end = f"{x + dx:.1f} {y + dy - 3:.1f}"
+                    lines.append(f'<path d="M{x:.1f} {y:.1f}L{end}" class="stroke" opacity=".5"/>')
                 break
     return lines + marks + names
 

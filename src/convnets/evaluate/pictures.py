@@ -116,9 +116,14 @@ def draw_rates(
     return Path(path)
 
 
-def draw_predictions(items: Sequence[tuple[np.ndarray, str, bool | None]], path: str | Path, title: str = "") -> Path:
-    """A contact sheet: uint8 pictures (H, W, C) over their titles, framed by whether correct (None: unknown)."""
-    columns = max(1, min(8, math.ceil(math.sqrt(len(items) * 1.6))))
+def draw_predictions(
+    items: Sequence[tuple[np.ndarray, str, bool | None]], path: str | Path, title: str = "", one_line: bool = False
+) -> Path:
+    """A contact sheet: uint8 pictures (H, W, C) over their titles, framed by whether correct (None: unknown).
+
+    With `one_line` up to eight stand side by side.
+    """
+    columns = max(1, min(8, len(items) if one_line else math.ceil(math.sqrt(len(items) * 1.6))))
     lines = max(1, math.ceil(len(items) / columns))
     most = max((text.count("\n") + 1 for _, text, _ in items), default=1)
     with _figure(path, (1.55 * columns + 0.3, (1.5 + 0.19 * most) * lines + 0.45)) as figure:

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 
 from ..data import normalise
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ..evaluate import Predictor
+from ..evaluate.pictures import draw_predictions, is_writable
 from . import page
 from .maps import Explanation, explain
-from .overlays import overlay, projection, side_by_side
+from .overlays import overlay, projection
 
 TOGETHER = 16  # pictures at a time
 
@@ -93,18 +93,24 @@ def said(answer: Answer) -> dict[str, Any]:
 
 
 def write_pictures(found: Sequence[Answer], folder: Path) -> list[Path]:
-    """A PNG for each answer: what the network saw, and its classes' maps, the best first."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
+    """A PNG for each answer: what the network saw, and its classes' maps, the best first.
+
+    Raises UsageError where one would take the place of a picture that is explained, before any is written.
+    """
     several = len({answer.run for answer in found}) > 1
-    for answer in found:
-        stem = Path(answer.path).stem + (f"-{Path(answer.run).name}" if several else "")
-        taken = [path.stem for path in written]
-        path = folder / f"{stem if stem not in taken else f'{stem}-{len(written)}'}.png"
-        strip = side_by_side([answer.view, *answer.pictures])
-        Image.fromarray(strip).save(path, optimize=True)
-        written.append(path)
-    return written
+    stems = [f"{Path(one.path).stem}.{one.explanation.method}" + f"-{Path(one.run).name}" * several for one in found]
+    paths = [folder / f"{stem}{f'-{count}' if (count := stems[:n].count(stem)) else ''}.png"
+             for n, stem in enumerate(stems)]  # fmt: skip
+    own = {Path(answer.path).resolve() for answer in found}
+    if taken := [path for path in paths if path.resolve() in own]:
+        raise UsageError(f"{taken[0]}: is one of the pictures; choose another folder with --out")
+    for answer, path in zip(found, paths, strict=True):
+        indices = answer.explanation.classes.tolist()
+        rows = zip(answer.pictures, answer.names, indices, answer.probabilities, strict=True)
+        titles = [(picture, f"{name if is_writable(name) else f'class {index}'}\n{probability:.1%}", None)
+                  for picture, name, index, probability in rows]  # fmt: skip
+        draw_predictions([(answer.view, "what the\nnetwork sees", None), *titles], path, one_line=True)
+    return paths
 
 
 def write_page(found: Sequence[Answer], path: Path) -> Path:
@@ -112,9 +118,11 @@ def write_page(found: Sequence[Answer], path: Path) -> Path:
     by_picture: dict[str, list[Answer]] = {}
     for answer in found:
         by_picture.setdefault(answer.path, []).append(answer)
-    sections = [(Path(name).name, "".join(map(section, same))) for name, same in by_picture.items()]
+    short = [Path(name).name for name in by_picture]
+    named = [name if short.count(Path(name).name) > 1 else Path(name).name for name in by_picture]
+    sections = [(name, "".join(map(section, same))) for name, same in zip(named, by_picture.values(), strict=True)]
     methods = sorted({answer.explanation.method for answer in found})
-    under = " ".join(f"{method}: {MEANS[method]}" for method in methods)
+    under = " ".join(f"{method}: {MEANS[method]}" for method in methods) + " Each map by its own highest value."
     return page.write(path, page.page("Explanations", sections, under))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -42,13 +40,3 @@ def projection(back: Tensor) -> np.ndarray:
     reach = torch.quantile(pixels.abs().flatten(), 0.995).clamp(min=1e-12)
     shown = (127.5 + 127.5 * (pixels / reach).clamp(-1, 1)).round().byte().permute(1, 2, 0).numpy()
     return np.repeat(shown, 3, 2) if shown.shape[2] == 1 else shown
-
-
-def side_by_side(pictures: Sequence[np.ndarray], gap: int = 4, least: int = 160) -> np.ndarray:
-    """Pictures (H, W, C) of one size in a row, enlarged by whole numbers until they are `least` pixels high."""
-    height = pictures[0].shape[0]
-    times = max(1, -(-least // height))
-    shown = [np.repeat(one, 3, 2) if one.shape[2] == 1 else one for one in pictures]
-    large = [one.repeat(times, 0).repeat(times, 1) for one in shown]
-    space = np.full((large[0].shape[0], gap, 3), 255, np.uint8)
-    return np.concatenate([part for one in large for part in (one, space)][:-1], 1)
