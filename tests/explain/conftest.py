@@ -34,6 +34,15 @@ def named_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def other_pictures(named_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other data of the same classes: a picture is missing."""
+    copy = tmp_path_factory.mktemp("copies") / "elsewhere"
+    shutil.copytree(named_pictures, copy)
+    (copy / "train" / NAMES[1] / "train1.png").unlink()
+    return copy
+
+
 def trained(data: Path, out: Path, *more: str) -> Path:
     """A run of two epochs in the folder `out`."""
     options = ["--data", str(data), "--epochs", "2", "--out", str(out), "--no-compile", *more]

@@ -69,6 +69,14 @@ def test_two_runs_on_the_same_pictures(one_run: Path, other_run: Path) -> None:
     assert ">other<" in text
 
 
+def test_other_data_is_named(one_run: Path, other_run: Path, other_pictures: Path) -> None:
+    found = compare([one_run, other_run], data=str(other_pictures))
+    assert (found.to_json()["data"], found.to_json()["trained_on"]) == ("elsewhere", "named0")
+    assert "2 runs on \u2068elsewhere\u2069" in found.page()
+    assert "is other data than the training" in found.page()
+    assert "other data" not in compare([one_run, other_run]).page()
+
+
 def test_the_command(one_run: Path, other_run: Path, tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "both.html"
     capsys.readouterr()

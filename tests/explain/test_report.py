@@ -151,6 +151,20 @@ def test_a_training_ends_with_a_page_that_never_looked_at_the_test_split(one_run
     assert not (other_run / "results.json").exists()
 
 
+def test_other_data_is_named_and_not_taken_for_that_of_the_training(one_run: Path, other_pictures: Path) -> None:
+    found = report(one_run, data=str(other_pictures), split="train")
+    values, text = found.to_json(), found.page()
+    assert (values["data"], values["trained_on"]) == ("elsewhere", "named0")
+    assert values["fingerprint"] == open_source(str(other_pictures)).fingerprint["sha256"]
+    assert "resnet20 on \u2068elsewhere\u2069</h1>" in text
+    assert "\u2068elsewhere\u2069 is other data than the training&#x27;s, \u2068named0\u2069" in text
+    assert "trained on these" not in text
+    own = report(one_run, split="train")
+    assert own.to_json()["trained_on"] == own.to_json()["data"] == "named0"
+    assert "trained on these pictures" in own.page()
+    assert "other data" not in own.page()
+
+
 def test_a_report_that_fails_is_a_warning(
     named_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

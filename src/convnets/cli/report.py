@@ -36,4 +36,6 @@ def command(
     one = found.outcome.evaluation
     low, high = one.top1_interval
     click.echo(f"{found.outcome.title}: {one.top1_error:.2f} % error ({low:.2f} to {high:.2f} %) of {one.n:,} pictures")
+    if found.outcome.origin:
+        click.echo(found.outcome.origin)
     click.echo(f"written: {write(found, path)}")

@@ -96,8 +96,11 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """The numbers behind the page, as plain values."""
+        found = self.contenders[0].outcome
         return {
-            "data": self.contenders[0].run["source"]["name"],
+            "data": found.data,
+            "fingerprint": found.fingerprint,
+            "trained_on": found.trained_on or found.data,
             "split": self.split,
             "runs": [{"name": one.name, "run": str(one.loaded.path.parent), "network": one.loaded.network.name,
                       "curves": one.log, **one.outcome.evaluation.to_json(one.outcome.classes)}
@@ -113,14 +116,14 @@ class Comparison:
         settings = page.table(["setting", *names], differing) if differing else page.paragraph("None differs.")
         header, rows = self.results()
         tests, pairs = self.tests()
-        data = page.isolated(self.contenders[0].run["source"]["name"])
+        under = (f"{len(names)} runs on {page.isolated(outcome.data)}, looked at on the {outcome.title}, "
+                 f"{outcome.evaluation.n:,} pictures. {outcome.origin}")  # fmt: skip
         return page.page(" and ".join(map(page.isolated, names)), [
             ("Results", page.table(header, rows, range(2, 9)) + _intervals(self.contenders)),
             ("Paired tests", page.paragraph(about_tests(self)) + page.table(tests, pairs, range(2, 7))),
             ("Settings that differ", settings),
             ("Curves", _curves(self.contenders)),
-        ], f"{len(names)} runs on {data}, looked at on the {outcome.title}, {outcome.evaluation.n:,} pictures.",
-            page.made_now())  # fmt: skip
+        ], under.strip(), page.made_now())  # fmt: skip
 
 
 def compare(

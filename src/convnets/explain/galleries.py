@@ -91,7 +91,7 @@ def suspects(outcome: Outcome) -> str:
     about = ("Confident learning in its simplest form: the network gives another class at least the probability that "
              "it gives on average to pictures labelled so, and more than to the label. A hint where to look, no proof: "
              "most of these may be the network's own mistakes.")  # fmt: skip
-    if outcome.name == "train":
+    if outcome.is_known:
         about += " It was trained on these labels, so it believes them more than it should."
     if not len(found):
         return page.paragraph(f"{about} None are suspected.")

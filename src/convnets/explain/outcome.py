@@ -33,7 +33,8 @@ class Bin(NamedTuple):
 class Outcome:
     """The answers to a split: `guesses` (N,) as they were counted in `evaluation`, and `probabilities` (N, classes).
 
-    Both are in the order of the split's pictures.
+    Both are in the order of the split's pictures. The split is one of `data`, whose `fingerprint` is a SHA-256;
+    `trained_on` names what the network was trained on where that is other data, else it is empty.
     """
 
     name: str
@@ -42,6 +43,22 @@ class Outcome:
     guesses: np.ndarray
     probabilities: np.ndarray
     evaluation: Evaluation
+    data: str = ""
+    fingerprint: str = ""
+    trained_on: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether these are pictures that the network was trained on."""
+        return self.name == "train" and not self.trained_on
+
+    @property
+    def origin(self) -> str:
+        """A sentence that says that these are other data than the network's own; nothing where they are not."""
+        data, own = f"\u2068{self.data}\u2069", f"\u2068{self.trained_on}\u2069"  # whose direction is their own
+        if not self.trained_on:
+            return ""
+        return f"By its fingerprint {data} is other data than the training's, {own}."
 
     @property
     def labels(self) -> np.ndarray:
@@ -162,4 +179,7 @@ def ask(
     evaluation = evaluate_network(
         network, loader, loaded.preprocess, device, progress, statistics=loaded.statistics, each=keep
     )
-    return Outcome(name, split, loaded.classes, guesses, probabilities, evaluation)
+    own = loaded.state.get("source", {})
+    other = own.get("fingerprint", {}).get("sha256") != source.fingerprint["sha256"]
+    return Outcome(name, split, loaded.classes, guesses, probabilities, evaluation, source.name,
+                   source.fingerprint["sha256"], own.get("name", "unknown") if other else "")  # fmt: skip

@@ -49,7 +49,9 @@ class Report:
         found = self.outcome
         return {
             "run": str(self.loaded.path.parent),
-            "data": self.run["source"]["name"],
+            "data": found.data,
+            "fingerprint": found.fingerprint,
+            "trained_on": found.trained_on or found.data,
             "split": found.name,
             "recipe": [{"field": key, "value": value, "source": where} for key, value, where, _ in self.recipe],
             "curves": self.log,

@@ -41,9 +41,10 @@ def whole(found: Report) -> str:
         ("Network", network(found)),
         ("Data", data(found)),
     ]
-    title = f"{found.loaded.network.name} on {page.isolated(found.run['source']['name'])}"
-    under = f"Run {page.isolated(found.loaded.path.resolve().parent.name)}, looked at on the {outcome.title}."
-    return page.page(title, [part for part in parts if part[1]], under, page.made_now())
+    title = f"{found.loaded.network.name} on {page.isolated(outcome.data)}"
+    run = page.isolated(found.loaded.path.resolve().parent.name)
+    under = f"Run {run}, looked at on the {outcome.title}. {outcome.origin}"
+    return page.page(title, [part for part in parts if part[1]], under.strip(), page.made_now())
 
 
 def summary(found: Report) -> str:
@@ -58,7 +59,8 @@ def summary(found: Report) -> str:
     rows = [
         ("network", f"{entry.name}, {found.cost['parameters']:,} parameters"),
         ("paper", f"{entry.paper.authors}: {entry.paper.title}, {entry.paper.year}"),
-        ("data", f"{page.isolated(run['source']['name'])}, {len(outcome.classes)} classes"),
+        ("data", f"{page.isolated(outcome.data)}, {len(outcome.classes)} classes"),
+        ("", outcome.origin),
         ("input", f"{found.loaded.preprocess.channels} channels, {found.loaded.preprocess.size} pixels square"),
         ("recipe", f"{run['recipe']['name']}, epochs: {len(found.log) or run['recipe']['epochs']}"),
         ("weights", kept),
@@ -117,8 +119,10 @@ def results(found: Report) -> str:
               "on"]  # fmt: skip
     tested = any(one["split"] == "test" for one in found.results)
     about = UNTOUCHED if tested else "The test split, if there is one, was not touched: convnets report tests on it."
-    if found.outcome.name == "train":
+    if found.outcome.is_known:
         about = "It was trained on these pictures, so nothing on this page says how good it is on others."
+    if found.outcome.trained_on:
+        about = f"{found.outcome.origin} {about}"
     about += " In brackets the 95 % intervals (Wilson)."
     return page.paragraph(about) + (page.table(header, rows, range(3, len(header))) if rows else "")
 
