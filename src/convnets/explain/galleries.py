@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import PurePath
 
@@ -12,9 +13,11 @@ from . import charts, page
 from .outcome import Outcome
 
 SHOWN = 24  # pictures in each of mistakes, uncertain and suspects
-IN_CELLS = 128  # pictures behind the confusion matrix, a third of them at most of right answers
+ROOM, IN_CELLS = 5_000_000, 1000  # letters of HTML, and pictures, behind the confusion matrix
+SIDES = (160, 112, 80, 56, 40, 28)  # pixels of those pictures, at most: the largest with which each cell gets one
 GRID = 40  # classes along the confusion matrix, at most
 PAIRS = 20  # confusions that are listed
+Cell = tuple[int, int]  # a class and an answer
 
 
 def confusion(outcome: Outcome) -> str:
@@ -26,7 +29,7 @@ def confusion(outcome: Outcome) -> str:
         wrong = matrix.sum(0) + matrix.sum(1) - 2 * np.diag(matrix)
         shown = sorted(np.argsort(-wrong, kind="stable")[:GRID].tolist())
         about = f"The {GRID} of {len(outcome.classes)} classes with most mistakes. "
-    chosen = _chosen(cells, set(shown))
+    chosen = _chosen(outcome, cells, set(shown))
     names = [outcome.classes[index] for index in shown]
     at = {index: place for place, index in enumerate(shown)}
     links = {(at[t], at[p]): f"#cells:{t}-{p}" for t, p in chosen if t in at and p in at}
@@ -36,29 +39,45 @@ def confusion(outcome: Outcome) -> str:
                        high=max(1.0, float(np.nanmax(share))), x_title="taken for", y_title="class",
                        numbers=True, links=links)  # fmt: skip
     total = sum(len(found) for found in cells.values())
-    kept = sum(map(len, chosen.values()))
-    about += (f"Cells lead to their pictures, the most confident first; {kept} of {total} pictures are on this page. "
+    tiles = [one for found in chosen.values() for one in found]
+    about += (f"Cells lead to their pictures, the most confident first; {len(tiles):,} of {total:,} pictures are on "
+              "this page. "
               "Right answers are on the diagonal, shades are relative to the commonest mistake.")  # fmt: skip
-    tiles = [tile(outcome, index) for found in chosen.values() for index in found]
     return page.paragraph(about) + grid + _pairs(outcome, chosen) + page.tiles(tiles, "cells")
 
 
-def _chosen(cells: dict[tuple[int, int], np.ndarray], shown: set[int]) -> dict[tuple[int, int], list[int]]:
-    """As many pictures as fit, in turns: the surest of each cell, then the second ones. First come those of mistakes,
-    of the classes that are `shown`, of the commonest."""
-    order = sorted(cells, key=lambda cell: (not set(cell) <= shown, -len(cells[cell])))
-    wrong = [cell for cell in order if cell[0] != cell[1]]
-    right = [cell for cell in order if cell[0] == cell[1]]
-    found: dict[tuple[int, int], list[int]] = {}
-    for some, room in ((wrong, IN_CELLS * 2 // 3), (right, IN_CELLS // 3)):
-        longest = max((len(cells[cell]) for cell in some), default=0)
-        turns = ((cell, rank) for rank in range(longest) for cell in some if rank < len(cells[cell]))
-        for cell, rank in islice(turns, room):
-            found.setdefault(cell, []).append(int(cells[cell][rank]))
-    return found
+def _chosen(outcome: Outcome, cells: dict[Cell, np.ndarray], shown: set[int]) -> dict[Cell, list[str]]:
+    """The tiles of as many pictures as fit, by cell; each wrong cell of the classes `shown` has one."""
+    order = sorted(cells, key=lambda cell: (not set(cell) <= shown, cell[0] == cell[1], -len(cells[cell])))
+    needed = sum(cell[0] != cell[1] and set(cell) <= shown for cell in order)
+    chosen: dict[Cell, list[str]] = {}
+    for side in SIDES:
+        chosen = _filled(outcome, islice(_turns(cells, order), max(needed, IN_CELLS)), side)
+        if len(chosen) >= needed:
+            break
+    return chosen
 
 
-def _pairs(outcome: Outcome, chosen: dict[tuple[int, int], list[int]]) -> str:
+def _turns(cells: dict[Cell, np.ndarray], order: Sequence[Cell]) -> Iterator[tuple[Cell, int]]:
+    """The pictures in turns: the surest of each cell in this order, then the second ones."""
+    for rank in range(max(map(len, cells.values()), default=0)):
+        yield from ((cell, int(cells[cell][rank])) for cell in order if rank < len(cells[cell]))
+
+
+def _filled(outcome: Outcome, turns: Iterable[tuple[Cell, int]], side: int) -> dict[Cell, list[str]]:
+    """The tiles of these pictures by cell, until the next one has no room."""
+    chosen: dict[Cell, list[str]] = {}
+    room = ROOM
+    for cell, index in turns:
+        one = tile(outcome, index, most=side)
+        room -= len(one.encode())
+        if room < 0:
+            break
+        chosen.setdefault(cell, []).append(one)
+    return chosen
+
+
+def _pairs(outcome: Outcome, chosen: Collection[Cell]) -> str:
     """The commonest confusions as a list, with links."""
     wrong = [(cell, len(found)) for cell, found in outcome.cells().items() if cell[0] != cell[1]]
     items = []
@@ -103,7 +122,7 @@ def _first(found: np.ndarray) -> str:
     return f"; here are {SHOWN} of them" if len(found) > SHOWN else ""
 
 
-def tile(outcome: Outcome, index: int, second: bool = False) -> str:
+def tile(outcome: Outcome, index: int, second: bool = False, most: int = SIDES[0]) -> str:
     """A picture with its class, the answer and how sure that is; with `second` the next answer too."""
     about, classes = outcome.describe(index), outcome.classes
     name = PurePath(about["picture"]).name
@@ -118,4 +137,4 @@ def tile(outcome: Outcome, index: int, second: bool = False) -> str:
     cell = f"{outcome.labels[index]}-{outcome.guesses[index]}"
     words = " ".join((about["class"], about["guess"], about["picture"]))
     array = outcome.split.pictures.load(index)
-    return page.tile(array, [*lines, name], is_right, words, cell)
+    return page.tile(array, [*lines, name], is_right, words, cell, most)

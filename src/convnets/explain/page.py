@@ -159,7 +159,7 @@ def picture(array: np.ndarray, most: int = 256, alt: str = "", quality: int = 82
 def encoded(array: np.ndarray, most: int = 256, quality: int = 82, exact: bool = False) -> tuple[str, bool]:
     """A picture as `picture` takes it as the address of its own content, and whether it keeps its pixels."""
     image = Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array)
-    keeps = exact or max(image.size) <= 64
+    keeps = exact or max(image.size) <= min(64, most)
     if not keeps:
         image.thumbnail((most, most), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
@@ -193,13 +193,14 @@ def mosaic(cells: np.ndarray, columns: int, least: int = 48, most: int = 96, gap
 
 
 def tile(
-    array: np.ndarray, lines: Sequence[str], right: bool | None = None, words: str = "", cell: str = ""
-) -> str:
+    array: np.ndarray, lines: Sequence[str], right: bool | None = None, words: str = "", cell: str = "",
+    most: int = 160,
+) -> str:  # fmt: skip
     """A picture with lines under it, marked as right or wrong; `words` and `cell` are what filters look for."""
     side = {True: " right-one", False: " wrong-one", None: ""}[right]
     said = "<br>".join(f'<bdi>{html.escape(line)}</bdi>' for line in lines)
     found = f' data-words="{html.escape(words)}" data-cell="{html.escape(cell)}"' if words else ""
-    return f'<div class="tile{side}"{found}>{picture(array, 160, lines[0] if lines else "")}{said}</div>'
+    return f'<div class="tile{side}"{found}>{picture(array, most, lines[0] if lines else "")}{said}</div>'
 
 
 def tiles(parts: Sequence[str], name: str = "") -> str:
