@@ -1,10 +1,14 @@
-"""A report in a browser: no errors, cells that lead to their pictures, a filter, and room on a narrow screen."""
+"""Pages in a browser: no errors, cells that lead to their pictures, a filter, both colours, and a narrow screen.
+
+They are skipped where there is no Chromium, and fail there where the environment says CONVNETS_BROWSER=required.
+"""
 
 from __future__ import annotations
 
 import base64
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from convnets.explain.compare import compare
+from convnets import cli
 from convnets.explain.report import Report, report
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome", "chrome")
-                 if (found := shutil.which(name))), None)  # fmt: skip
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the path")
+CHROMIUM = "chromium", "chromium-browser", "google-chrome", "chrome"
+SCHEMES = {"light": 1, "dark": 0}  # as Chromium numbers them
+KINDS = "explain", "look", "report", "compare"
 
 ACTIONS = """
 const visible = () => [...document.querySelectorAll('#cells [data-cell]')].filter(part => !part.hidden);
@@ -42,8 +46,14 @@ NARROW = """
 const frame = document.createElement('iframe');
 frame.style = 'width:390px;height:800px;border:0';
 frame.onload = () => {
-  const root = frame.contentDocument.documentElement;
-  say({room: root.clientWidth, needed: Math.max(root.scrollWidth, frame.contentDocument.body.scrollWidth)});
+  const page = frame.contentDocument, root = page.documentElement;
+  say({
+    room: root.clientWidth,
+    needed: Math.max(root.scrollWidth, page.body.scrollWidth),
+    broken: [...page.images].filter(image => !image.complete || !image.naturalWidth).length,
+    images: page.images.length,
+    ground: frame.contentWindow.getComputedStyle(page.body).backgroundColor,
+  });
 };
 frame.srcdoc = new TextDecoder().decode(Uint8Array.from(atob('PAGE'), letter => letter.charCodeAt(0)));
 document.body.append(frame);
@@ -52,17 +62,43 @@ SAY = "const say = found => { const out = document.createElement('pre'); out.id 
       "out.textContent = JSON.stringify(found); document.body.append(out); };"  # fmt: skip
 
 
+def browser() -> str:
+    """Chromium's path. Without it the test is skipped, or fails where a browser is required."""
+    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if found is None and os.environ.get("CONVNETS_BROWSER") == "required":
+        pytest.fail("CONVNETS_BROWSER=required, but there is no Chromium on the path")
+    return found or pytest.skip("needs Chromium on the path")
+
+
+@pytest.fixture(scope="module")
+def pages(one_run: Path, other_run: Path, named_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a page of each kind and a drawing, as the commands write them."""
+    browser()
+    out = tmp_path_factory.mktemp("pages")
+    picture = named_pictures / "test" / "猫" / "test0.png"
+    for words in (
+        ("explain", one_run, picture, "--out", out / "explained"),
+        ("look", one_run, "--out", out / "look.html"),
+        ("report", one_run, "--out", out / "report.html"),
+        ("compare", one_run, other_run, "--out", out / "compare.html"),
+        ("draw", "resnet20", "--out", out / "drawing.svg"),
+    ):
+        assert cli.run([str(word) for word in words]) == 0
+    (out / "explained" / "index.html").rename(out / "explain.html")
+    return out
+
+
 @pytest.fixture(scope="module")
 def made(one_run: Path) -> Report:
     return report(one_run)
 
 
-def browsed(path: Path, text: str) -> Any:
+def browsed(path: Path, text: str, scheme: str = "light") -> Any:
     """What a page says of itself once its scripts have run; nothing may have gone wrong in it."""
     path.write_text(text, encoding="utf-8")
-    command = [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-               f"--user-data-dir={path.parent / 'profile'}", "--virtual-time-budget=4000", "--dump-dom",
-               path.as_uri()]  # fmt: skip
+    command = [browser(), "--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+               f"--user-data-dir={path.parent / 'profile'}", "--virtual-time-budget=4000",
+               f"--blink-settings=preferredColorScheme={SCHEMES[scheme]}", "--dump-dom", path.as_uri()]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     said = re.search(r'<pre id="said">(.*?)</pre>', done.stdout, re.DOTALL)
@@ -89,13 +125,35 @@ def test_cells_lead_to_exactly_their_pictures_and_the_filter_works(made: Report,
     assert len(found["filters"]["TEST3.PNG"]) == 4
 
 
-@pytest.mark.parametrize("kind", ["report", "compare"])
-def test_a_narrow_screen_needs_no_scrolling_to_the_side(
-    kind: str, made: Report, one_run: Path, other_run: Path, tmp_path: Path
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_is_whole_in_both_colours_and_on_a_narrow_screen(
+    kind: str, scheme: str, pages: Path, tmp_path: Path
 ) -> None:
-    text = made.page() if kind == "report" else compare([one_run, other_run]).page()
+    text = (pages / f"{kind}.html").read_text(encoding="utf-8").replace('loading="lazy"', "")
     coded = base64.b64encode(text.encode()).decode()
     wrapper = f'<!doctype html><html><body><script>{SAY}{NARROW.replace("PAGE", coded)}</script></body></html>'
-    found = browsed(tmp_path / "narrow.html", wrapper)
+    found = browsed(tmp_path / "narrow.html", wrapper, scheme)
     assert found["room"] >= 370
     assert found["needed"] <= 390
+    assert found["broken"] == 0
+    assert found["images"] > 0 or kind == "compare"
+    assert found["ground"] == {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[scheme]
+
+
+def test_a_drawing_is_a_picture(pages: Path, tmp_path: Path) -> None:
+    drawing = (pages / "drawing.svg").as_uri()
+    load = "document.images[0].onload = event => say([event.target.naturalWidth, event.target.naturalHeight]);"
+    image = f'<img alt="" src="{drawing}" onerror="console.error(1)">'
+    wide, high = browsed(tmp_path / "page.html", f"<!doctype html><body>{image}<script>{SAY}{load}</script></body>")
+    assert min(wide, high) > 100
+
+
+def test_a_browser_that_is_required_is_not_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setenv("CONVNETS_BROWSER", "required")
+    with pytest.raises(pytest.fail.Exception, match="no Chromium"):
+        browser()
+    monkeypatch.setenv("CONVNETS_BROWSER", "")
+    with pytest.raises(pytest.skip.Exception):
+        browser()
