@@ -97,7 +97,8 @@ def test_what_it_refuses(one_run: Path, tmp_path: Path, capsys: Capture) -> None
         compare([one_run])
     with pytest.raises(UsageError, match="twice"):
         compare([one_run, one_run])
-    for key, value in (("classes", ["a", "b", "c", "d"]), ("source", {"name": "x", "fingerprint": {"sha256": "x"}})):
+    other = {"name": "x", "spec": "x", "fingerprint": {"sha256": "x"}}
+    for key, value in (("classes", ["a", "b", "c", "d"]), ("source", other)):
         changed = tmp_path / key
         shutil.copytree(one_run, changed)
         about = json.loads((changed / "run.json").read_text(encoding="utf-8"))

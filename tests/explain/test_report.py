@@ -16,12 +16,14 @@ import pytest
 from convnets import cli, recipes, runs
 from convnets.data import Loader, open_source
 from convnets.data.pictures import array_split
+from convnets.errors import CheckpointError
 from convnets.evaluate import evaluate_network, wilson_interval
 from convnets.evaluate.metrics import Evaluation
 from convnets.explain import galleries, sections
 from convnets.explain.data_card import data_card
 from convnets.explain.outcome import Outcome
-from convnets.explain.report import Report, report, sourced_recipe
+from convnets.explain.report import Report, read_log, report, sourced_recipe
+from convnets.runs import RunFolder
 from convnets.spec import to_dict
 
 from .conftest import COUNTS, NAMES, trained
@@ -245,6 +247,31 @@ def test_what_it_refuses_in_one_line(one_run: Path, tmp_path: Path, capsys: Capt
     ):
         _, err = answer(capsys, "report", *arguments, code=code)
         assert words in err
+        assert len(err.splitlines()) == 1
+
+
+def test_a_line_that_was_cut_off_is_left_out(one_run: Path, tmp_path: Path) -> None:
+    metrics = tmp_path / "metrics.jsonl"
+    whole = (one_run / "metrics.jsonl").read_bytes()
+    metrics.write_bytes(whole + whole[: len(whole) // 4] + "猫".encode()[:2])
+    assert read_log(RunFolder(tmp_path)) == read_log(RunFolder(one_run)) != []
+    metrics.write_bytes(b"{\n" + whole)
+    with pytest.raises(CheckpointError, match="line 1 is damaged"):
+        read_log(RunFolder(tmp_path))
+
+
+@pytest.mark.parametrize("source", [None, "digits", {"name": "x"}, {"name": "x", "spec": "x", "fingerprint": {}}])
+def test_a_run_that_does_not_say_its_data_is_refused(
+    source: object, one_run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(one_run, run)
+    about = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    kept = {key: value for key, value in about.items() if key != "source"}
+    (run / "run.json").write_text(json.dumps(kept if source is None else kept | {"source": source}))
+    for arguments in (("report", run), ("report", run, "--data", "digits"), ("compare", one_run, run)):
+        _, err = answer(capsys, *arguments, code=3)
+        assert "run.json: incomplete (source," in err
         assert len(err.splitlines()) == 1
 
 

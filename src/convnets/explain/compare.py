@@ -19,7 +19,7 @@ from ..runs import Loaded, RunFolder
 from ..spec import division, flatten
 from . import charts, page
 from .outcome import Outcome, ask, check_classes, pick_split
-from .report import checked, open_data, read_log
+from .report import checked, open_data, read_log, read_run
 from .sections import curve, points, value_text
 
 EXACT_BELOW = 25  # discordant pictures, below which McNemar's test is the exact binomial one
@@ -138,7 +138,7 @@ def compare(
     folders = [RunFolder.open(path) for path in paths]
     if len(folders) < 2 or len({folder.path.resolve() for folder in folders}) < len(folders):
         raise UsageError(f"{len(folders)} runs given, or one of them twice; name two or more different run folders")
-    abouts, loaded = [folder.read_run() for folder in folders], [runs.load(folder.path) for folder in folders]
+    abouts, loaded = [read_run(folder) for folder in folders], [runs.load(folder.path) for folder in folders]
     for folder, about in zip(folders, abouts, strict=True):
         _check_same(folder, about, folders[0], abouts[0])
     spec = data or str(abouts[0]["source"]["spec"])

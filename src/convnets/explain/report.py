@@ -12,11 +12,12 @@ import torch
 
 from .. import recipes, runs
 from ..data import Source, check, normalise, open_source
-from ..errors import UsageError
+from ..errors import CheckpointError, UsageError
 from ..evaluate import evaluating
 from ..evaluate.kept import keep, kept
 from ..models.table import layer_table
 from ..runs import Loaded, RunFolder
+from ..runs.folder import RUN
 from ..spec import Recipe, division, flatten, to_dict
 from . import galleries, page, sections
 from .data_card import DataCard, data_card
@@ -77,10 +78,11 @@ def report(
     `source` is its data, opened and checked before; else `data`, else what the run was trained on, is opened. Nothing
     of the splits in `untouched` is read but their labels. The result is noted in the run's folder.
 
-    Raises UsageError where there is no run, data or split, CheckpointError where the data has other classes.
+    Raises UsageError where there is no run, data or split, CheckpointError where the data has other classes or the run
+    does not say what it was trained on.
     """
     folder = RunFolder.open(run)
-    loaded, about = runs.load(folder.path), folder.read_run()
+    loaded, about = runs.load(folder.path), read_run(folder)
     spec = data or str(about["source"]["spec"])
     opened = source or open_data(loaded, spec)
     check_classes(loaded, opened, spec)
@@ -114,11 +116,39 @@ def checked(source: Source, split: str, about: dict[str, Any]) -> Source:
     return check(replace(source, splits={split: source.splits[split]}), bad=bad, progress=False)
 
 
+def read_run(folder: RunFolder) -> dict[str, Any]:
+    """How the run was started. Raises CheckpointError where what reports need of it is missing."""
+    about = folder.read_run()
+    try:
+        source = about["source"]
+        needed = source["name"], source["spec"], source["fingerprint"]["sha256"]
+        missing = [key for key in ("recipe", "classes", "network") if not about[key]] or not all(needed)
+    except (KeyError, TypeError):
+        missing = True
+    if missing:
+        raise CheckpointError(
+            f"{folder.path / RUN}: incomplete (source, recipe, classes and network say what was trained); restore "
+            "it, or see convnets evaluate, which needs the checkpoint alone"
+        )
+    return about
+
+
 def read_log(folder: RunFolder) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl, none where nothing was logged: of a probe, say."""
+    """The rows of metrics.jsonl, none where nothing was logged: of a probe, say.
+
+    A last line that is no JSON was being written when the run was killed, and is left out; raises CheckpointError where
+    another one is damaged.
+    """
     path = folder.path / "metrics.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return [json.loads(line) for line in lines]
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            if number < len(lines):
+                raise CheckpointError(f"{path}: line {number} is damaged; restore it, or remove the line") from None
+    return rows
 
 
 def sourced_recipe(about: dict[str, Any]) -> list[tuple[str, Any, str, bool]]:
