@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,10 @@ import pytest
 
 from convnets import cli, recipes, runs
 from convnets.data import Loader, open_source
-from convnets.data.pictures import array_split
 from convnets.errors import CheckpointError
 from convnets.evaluate import evaluate_network, wilson_interval
-from convnets.evaluate.metrics import Evaluation
-from convnets.explain import galleries, sections
+from convnets.explain import sections
 from convnets.explain.data_card import data_card
-from convnets.explain.outcome import Outcome
 from convnets.explain.report import Report, read_log, report, sourced_recipe
 from convnets.runs import RunFolder
 from convnets.spec import to_dict
@@ -34,18 +29,6 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture(scope="module")
 def made(one_run: Path) -> Report:
     return report(one_run)
-
-
-def outcome(labels: list[int], probabilities: np.ndarray) -> Outcome:
-    """Answers made by hand."""
-    count, number = probabilities.shape
-    guesses = probabilities.argmax(1)
-    confusion = np.zeros((number, number), np.int64)
-    np.add.at(confusion, (labels, guesses), 1)
-    right = int(np.trace(confusion))
-    split = array_split(np.zeros((count, 2, 2, 1), np.uint8), np.array(labels), "made")
-    names = tuple(f"class {index}" for index in range(number))
-    return Outcome("test", split, names, guesses, probabilities, Evaluation(count, right, count, 1.0, 0.0, confusion))
 
 
 def test_its_numbers_are_those_of_the_evaluation(made: Report, one_run: Path, named_pictures: Path) -> None:
@@ -77,12 +60,6 @@ def test_pictures_are_in_the_order_that_is_said(made: Report) -> None:
     assert {cell: len(some) for cell, some in cells.items()} == {
         (int(t), int(p)): int(found.evaluation.confusion[t, p]) for t, p in np.argwhere(found.evaluation.confusion)
     }
-
-
-def test_a_label_is_suspected_where_another_class_is_as_sure_as_its_own_pictures_are() -> None:
-    probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.95, 0.05], [0.2, 0.8], [0.45, 0.55], [0.6, 0.4]], np.float32)
-    found = outcome([0, 0, 1, 1, 1, 1], probabilities)  # thresholds: 0.8 and 0.45
-    assert found.suspects().tolist() == [2]  # the last one is taken for class 0 too, but not as surely as those are
 
 
 def test_equal_pictures_are_found_within_and_across_splits(made: Report, named_pictures: Path) -> None:
@@ -118,55 +95,6 @@ def test_the_page_needs_nothing_but_itself(made: Report) -> None:
     assert "قطة سوداء" in text
     assert "<b> &" not in text
     assert text.count("<style") == 1  # the drawing's rules stay in the drawing
-
-
-def photographs(found: Outcome, side: int) -> Outcome:
-    """The same answers to large pictures that are as hard to compress as any."""
-    count = len(found.labels)
-    pixels = np.random.default_rng(0).integers(0, 256, (60, side, side, 3), np.uint8)
-    few = array_split(pixels, np.zeros(60, np.int64), "photographs").take(np.arange(count) % 60)
-    return replace(found, split=replace(few, labels=found.labels))
-
-
-def answered(classes: int, count: int, right: float) -> Outcome:
-    """Answers to so many pictures, of which so large a part is right."""
-    random = np.random.default_rng(0)
-    labels = random.integers(0, classes, count)
-    probabilities = random.dirichlet(np.ones(classes), count).astype(np.float32)
-    sure = np.flatnonzero(random.random(count) < right)
-    probabilities[sure] = 0
-    probabilities[sure, labels[sure]] = 1
-    return outcome(labels.tolist(), probabilities)
-
-
-@pytest.mark.parametrize(("classes", "count", "side"), [(10, 10_000, 0), (10, 10_000, 224), (40, 20_000, 224)])
-def test_every_mistake_of_the_shown_classes_leads_to_a_picture(classes: int, count: int, side: int) -> None:
-    found = answered(classes, count, 0.9)
-    found = photographs(found, side) if side else found
-    text = galleries.confusion(found)
-    linked = set(re.findall(r'<a href="#cells:(\d+-\d+)"><rect', text))
-    here = re.findall(r'data-cell="(\d+-\d+)"', text)
-    wrong = {f"{t}-{p}" for t, p in np.argwhere(found.evaluation.confusion) if t != p}
-    assert len(wrong) > 80
-    assert wrong <= linked <= set(here)
-    assert len(here) <= max(galleries.IN_CELLS, len(wrong))
-    rest = [part(found) for part in (galleries.mistakes, galleries.uncertain, galleries.suspects)]
-    assert sum(map(len, [text, *rest])) < 9_000_000  # of the 10 MB of a page: the other sections have few pictures
-    if not side:
-        assert len(here) == galleries.IN_CELLS
-        assert min(Counter(here)[cell] for cell in wrong) > 1
-
-
-def test_many_classes_and_pictures_stay_small() -> None:
-    random = np.random.default_rng(0)
-    probabilities = random.dirichlet(np.ones(100), 3000).astype(np.float32)
-    many = outcome(random.integers(0, 100, 3000).tolist(), probabilities)
-    text = galleries.confusion(many)
-    assert text.count('class="tile ') <= galleries.IN_CELLS
-    assert text.count("<rect") <= galleries.GRID**2
-    links, cells = set(re.findall(r'href="#cells:(\d+-\d+)"', text)), set(re.findall(r'data-cell="(\d+-\d+)"', text))
-    assert links <= cells
-    assert len(links) > 300  # the pictures are those of the cells that are shown
 
 
 def test_each_value_of_the_recipe_says_where_it_comes_from(made: Report) -> None:
@@ -236,6 +164,19 @@ def test_the_command(one_run: Path, tmp_path: Path, capsys: Capture) -> None:
     assert values["data_card"]["different_labels"] == 1
     assert values["mistakes"][0]["guess"] in NAMES
     assert len(values["curves"]) == 2
+
+
+def test_what_is_written_is_named(one_run: Path, tmp_path: Path, capsys: Capture) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(one_run, run, ignore=shutil.ignore_patterns("results.json", "report.html"))
+    before = {path: path.stat().st_mtime_ns for path in run.iterdir()}
+    values = json.loads(answer(capsys, "report", run, "--json")[0])
+    assert [one["split"] for one in values["results"]] == ["test"]
+    assert {path: path.stat().st_mtime_ns for path in run.iterdir()} == before
+    out, _ = answer(capsys, "report", run)
+    written = {run / name for name in ("results.json", "report.html")}
+    assert {Path(line.removeprefix("written: ")) for line in out.splitlines()[1:]} == written
+    assert set(run.iterdir()) - set(before) == written
 
 
 def test_what_it_refuses_in_one_line(one_run: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -29,7 +29,8 @@ def command(
 
     RunFolder.open(run)
     path = None if as_json else picture_path(out or str(run / REPORT))
-    found = report(run, data=data, split=split, device=pick_device(device), workers=workers, progress=True)
+    found = report(run, data=data, split=split, device=pick_device(device), workers=workers, progress=True,
+                   note=path is not None)  # fmt: skip
     if path is None:
         click.echo(json.dumps(found.to_json(), ensure_ascii=False))
         return
@@ -38,4 +39,6 @@ def command(
     click.echo(f"{found.outcome.title}: {one.top1_error:.2f} % error ({low:.2f} to {high:.2f} %) of {one.n:,} pictures")
     if found.outcome.origin:
         click.echo(found.outcome.origin)
+    if found.noted is not None:
+        click.echo(f"written: {found.noted}")
     click.echo(f"written: {write(found, path)}")

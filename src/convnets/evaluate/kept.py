@@ -18,23 +18,29 @@ from .metrics import Evaluation
 RESULTS = "results.json"
 
 
-def keep(loaded: Loaded, source: Source, split: str, results: Mapping[str, Evaluation]) -> None:
-    """Note in the run's folder what was measured, by protocol; an older result of the same gives way.
+def keep(loaded: Loaded, source: Source, split: str, results: Mapping[str, Evaluation]) -> Path | None:
+    """Note in the run's folder what was measured, by protocol, as `together` has it; the file that was written.
 
     Weights that are in no run folder leave nothing; nor do those in a folder that cannot be written to, with a warning.
     """
-    folder = loaded.path.parent
-    if not (folder / RUN).is_file():
-        return
+    path = loaded.path.parent / RESULTS
+    if not path.with_name(RUN).is_file():
+        return None
+    known = together(loaded, source, split, results)
+    try:
+        write_text(path, json.dumps(known, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        print(f"warning: {path}: cannot be written ({error.strerror})", file=sys.stderr)
+        return None
+    return path
+
+
+def together(loaded: Loaded, source: Source, split: str, results: Mapping[str, Evaluation]) -> list[dict[str, Any]]:
+    """What is known of exactly these weights and what was measured now; an older result of the same gives way."""
     about = {"weights": _weights(loaded), "data": source.name, "fingerprint": source.fingerprint["sha256"],
              "split": split}  # fmt: skip
     new = [{**about, "protocol": protocol, "when": now(), **_plain(result)} for protocol, result in results.items()]
-    old = [one for one in _read(folder) if one["weights"] == about["weights"]]
-    known = {_key(one): one for one in [*old, *new]}
-    try:
-        write_text(folder / RESULTS, json.dumps(list(known.values()), indent=2, ensure_ascii=False) + "\n")
-    except OSError as error:
-        print(f"warning: {folder / RESULTS}: cannot be written ({error.strerror})", file=sys.stderr)
+    return list({_key(one): one for one in [*kept(loaded), *new]}.values())
 
 
 def kept(loaded: Loaded) -> list[dict[str, Any]]:

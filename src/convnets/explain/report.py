@@ -14,7 +14,7 @@ from .. import recipes, runs
 from ..data import Source, check, normalise, open_source
 from ..errors import CheckpointError, UsageError
 from ..evaluate import evaluating
-from ..evaluate.kept import keep, kept
+from ..evaluate.kept import keep, together
 from ..models.table import layer_table
 from ..runs import Loaded, RunFolder
 from ..runs.folder import RUN
@@ -30,7 +30,10 @@ ONE_VIEW = "1crop"
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """All that a report shows. `recipe` are (field, value, where it comes from, whether it is as by default)."""
+    """All that a report shows. `recipe` are (field, value, where it comes from, whether it is as by default).
+
+    `noted` is the file in the run's folder that got the result, if any.
+    """
 
     run: dict[str, Any]
     log: list[dict[str, Any]]
@@ -40,6 +43,7 @@ class Report:
     results: list[dict[str, Any]]
     cost: dict[str, Any]
     card: DataCard
+    noted: Path | None = None
 
     def page(self) -> str:
         """The page, HTML."""
@@ -72,11 +76,12 @@ class Report:
 def report(
     run: str | Path, *, source: Source | None = None, data: str | None = None, split: str | None = None,
     untouched: tuple[str, ...] = (), device: torch.device | str = "cpu", workers: int = 0, progress: bool = False,
+    note: bool = True,
 ) -> Report:  # fmt: skip
     """Look at a run's answers on one split of its data: the test split if there is one, unless `split` says which.
 
     `source` is its data, opened and checked before; else `data`, else what the run was trained on, is opened. Nothing
-    of the splits in `untouched` is read but their labels. The result is noted in the run's folder.
+    of the splits in `untouched` is read but their labels. The result is noted in the run's folder if `note`.
 
     Raises UsageError where there is no run, data or split, CheckpointError where the data has other classes or the run
     does not say what it was trained on.
@@ -91,17 +96,17 @@ def report(
         raise UsageError(f"{spec}: the {name} split is to stay untouched; choose another split")
     looked = opened if source is not None else checked(opened, name, about)
     outcome = ask(loaded, looked, name, device, workers, progress)
-    if name != "train":  # of which only a part may have been looked at
-        keep(loaded, looked, name, {ONE_VIEW: outcome.evaluation})
+    measured = {} if name == "train" else {ONE_VIEW: outcome.evaluation}  # of it only a part may have been looked at
     return Report(
         run=about,
         log=read_log(folder),
         loaded=loaded,
         outcome=outcome,
         recipe=sourced_recipe(about),
-        results=kept(loaded),
+        results=together(loaded, looked, name, measured),
         cost=cost_of(loaded, torch.device(device)),
         card=data_card(opened, untouched),
+        noted=keep(loaded, looked, name, measured) if note and measured else None,
     )
 
 
