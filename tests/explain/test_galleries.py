@@ -70,6 +70,20 @@ def test_every_mistake_of_the_shown_classes_leads_to_a_picture(classes: int, cou
         assert min(Counter(here)[cell] for cell in wrong) > 1
 
 
+def test_shades_are_shares_of_the_class() -> None:
+    labels = [0] * 100 + [1] * 4
+    probabilities = np.eye(2, dtype=np.float32)[[0] * 99 + [1] + [1, 1, 1, 0]]
+    text = galleries.confusion(outcome(labels, probabilities))
+    cells = re.findall(r'fill="(#\w+)" fill-opacity="([\d.]+)"><title>([^<]*)</title>', text)
+    shades = {said: float(opacity) for _, opacity, said in cells}
+    assert list(shades) == ["class 0, class 0: 99 (99.0% of the row)", "class 0, class 1: 1 (1.0% of the row)",
+                            "class 1, class 0: 1 (25.0% of the row)", "class 1, class 1: 3 (75.0% of the row)"]
+    right, rare, common, _ = shades.values()
+    assert rare < 0.15 < common < right  # one picture each, but of a hundred and of four
+    assert [colour for colour, *_ in cells] == ["#009E73", "#0072B2", "#0072B2", "#009E73"]
+    assert "share of its row" in text
+
+
 def test_many_classes_and_pictures_stay_small() -> None:
     random = np.random.default_rng(0)
     probabilities = random.dirichlet(np.ones(100), 3000).astype(np.float32)

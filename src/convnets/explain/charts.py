@@ -133,10 +133,15 @@ def histogram(title: str, x_title: str, series: Mapping[str, Iterable[float]], b
 def heat(
     title: str, grid: np.ndarray, rows: Sequence[str], columns: Sequence[str], *, high: float | None = None,
     x_title: str = "", y_title: str = "", numbers: bool = False, links: Mapping[tuple[int, int], str] | None = None,
+    shares: np.ndarray | None = None,
 ) -> str:  # fmt: skip
-    """A grid of values as cells from pale to dark; NaN is left out. `links` make cells lead somewhere on the page."""
+    """A grid of values as cells from pale to dark; NaN is left out. `links` make cells lead somewhere on the page.
+
+    With `shares`, from 0 to 1, these are the shades, and the diagonal has a colour of its own.
+    """
     finite = grid[np.isfinite(grid)]
     top = (float(finite.max()) if len(finite) else 1.0) if high is None else high
+    strengths = np.clip(grid / (top or 1) if shares is None else shares, 0, 1)
     gutter = 24 + max((min(120.0, _wide(name)) for name in rows), default=0.0)
     cell = max(3.0, min(30.0, (WIDE - gutter - RIGHT) / max(1, grid.shape[1])))
     named = cell >= 10
@@ -145,14 +150,16 @@ def heat(
     for (row, column), value in np.ndenumerate(grid):
         if not math.isfinite(value):
             continue
-        strength = min(1.0, max(0.0, value / (top or 1)))
+        strength = float(strengths[row, column])
         x, y = gutter + column * cell, down + row * cell
         said = html.escape(f"{_name(rows, row)}, {_name(columns, column)}: {value:.4g}")
-        mark = (f'<rect x="{x:.1f}" y="{y:.1f}" width="{cell - 0.5:.1f}" height="{cell - 0.5:.1f}" fill="{COLOURS[0]}" '
+        said += "" if shares is None else f" ({strength:.1%} of the row)"
+        colour = COLOURS[2] if shares is not None and row == column else COLOURS[0]
+        mark = (f'<rect x="{x:.1f}" y="{y:.1f}" width="{cell - 0.5:.1f}" height="{cell - 0.5:.1f}" fill="{colour}" '
                 f'fill-opacity="{0.04 + 0.96 * strength**0.6:.3f}"><title>{said}</title></rect>')  # fmt: skip
         if numbers and value and cell >= 18:
-            ink = "white" if strength > 0.3 else ""
-            mark += _word(x + cell / 2, y + cell / 2 + 4, f"{value:g}", f"cell {ink}", "middle")
+            ink = "white" if strength > 0.5 else ""
+            mark += _word(x + cell / 2, y + cell / 2 + 4, f"{value:g}", f"cell {ink}".strip(), "middle")
         target = (links or {}).get((row, column))
         shapes.append(f'<a href="{html.escape(target)}">{mark}</a>' if target else mark)
     bottom = down + grid.shape[0] * cell

@@ -34,15 +34,14 @@ def confusion(outcome: Outcome) -> str:
     at = {index: place for place, index in enumerate(shown)}
     links = {(at[t], at[p]): f"#cells:{t}-{p}" for t, p in chosen if t in at and p in at}
     counts = matrix[np.ix_(shown, shown)]
-    share = np.where(np.eye(len(counts)) > 0, np.nan, counts)
+    shares = counts / np.maximum(1, matrix.sum(1)[shown])[:, None]
     grid = charts.heat("Pictures by class (row) and answer (column)", counts.astype(float), names, names,
-                       high=max(1.0, float(np.nanmax(share))), x_title="taken for", y_title="class",
-                       numbers=True, links=links)  # fmt: skip
+                       x_title="taken for", y_title="class", numbers=True, links=links, shares=shares)  # fmt: skip
     total = sum(len(found) for found in cells.values())
     tiles = [one for found in chosen.values() for one in found]
     about += (f"Cells lead to their pictures, the most confident first; {len(tiles):,} of {total:,} pictures are on "
-              "this page. "
-              "Right answers are on the diagonal, shades are relative to the commonest mistake.")  # fmt: skip
+              "this page. Right answers are on the diagonal, in green. The darker a cell, the larger its share of its "
+              "row: of the pictures of that class.")  # fmt: skip
     return page.paragraph(about) + grid + _pairs(outcome, chosen) + page.tiles(tiles, "cells")
 
 
