@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,23 @@ def test_equal_pictures_are_found_within_and_across_splits(made: Report, named_p
     without = data_card(open_source(str(named_pictures)), untouched=("test",))
     assert set(without.looked) == {"train", "val"}
     assert len(without.equal[0]) == 3
+
+
+def test_what_was_not_compared_is_said(made: Report, named_pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "of those compared" not in sections.data(made)
+    monkeypatch.setattr("convnets.explain.data_card.MOST", 30)
+    part = data_card(open_source(str(named_pictures)))
+    assert part.looked == {"train": 30, "val": 30, "test": 30}
+    text = sections.data(replace(made, card=part))
+    assert "<th>repeat one of those compared</th>" in text.replace(' class="right"', "")
+    assert "are in train too (of those compared)" in text
+    none = data_card(open_source(str(named_pictures)), seconds=0)
+    assert none.too_long
+    assert none.looked == {}
+    assert len(none.sizes["train"]) == 30
+    text = sections.data(replace(made, card=none))
+    assert "They were not looked for: at the end of a training it would have taken long" in text
+    assert not data_card(open_source(str(named_pictures)), seconds=60).too_long
 
 
 def test_the_page_needs_nothing_but_itself(made: Report) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ..evaluate.features import contents
 
 MOST = 60_000  # pictures of a split that are looked at for equal ones, spread evenly
 MEASURED = 2_000  # pictures of a split whose size is read, spread evenly
+TRIED = 50  # pictures of a split that are read to know how long all of them take
 NAMED = 20  # groups of equal pictures that are named
 
 
@@ -32,7 +34,8 @@ class DataCard:
     """What was found. `counts` are pictures by class, `sizes` (height, width) of some pictures, by split.
 
     `equal` are the groups of equal pictures, `looked` how many pictures of each split were compared for them: files of
-    the same bytes, or where pictures come decoded the same pixels.
+    the same bytes, or where pictures come decoded the same pixels. Where that would have taken longer than it may,
+    `too_long` is true, and none was compared.
     """
 
     source: Source
@@ -40,6 +43,12 @@ class DataCard:
     sizes: dict[str, np.ndarray]
     equal: list[list[Place]]
     looked: dict[str, int]
+    too_long: bool = False
+
+    @property
+    def is_part(self) -> bool:
+        """Whether some pictures of a split were not compared, since there are too many."""
+        return any(count < len(self.source.splits[name]) for name, count in self.looked.items())
 
     def repeated(self, split: str) -> int:
         """How many pictures of a split are the same as one before it there."""
@@ -78,21 +87,36 @@ class DataCard:
         }  # fmt: skip
 
 
-def data_card(source: Source, untouched: Collection[str] = ()) -> DataCard:
+def data_card(source: Source, untouched: Collection[str] = (), seconds: float | None = None) -> DataCard:
     """Look at the pictures of a data set, but at none of the splits that are to stay `untouched`.
 
-    Raises DataError for a file that cannot be read.
+    Equal ones are not looked for where reading all of them would take more than so many `seconds`. Raises DataError for
+    a file that cannot be read.
     """
     counts = {name: np.bincount(split.labels, minlength=len(source.classes)) for name, split in source.splits.items()}
     sizes: dict[str, np.ndarray] = {}
     groups: dict[bytes, list[Place]] = {}
-    looked: dict[str, int] = {}
-    for name, split in source.splits.items():
-        if name not in untouched:
-            indices = _spread(len(split), MOST)
-            looked[name] = len(indices)
-            sizes[name] = _look(name, split, indices, groups)
-    return DataCard(source, counts, sizes, [group for group in groups.values() if len(group) > 1], looked)
+    chosen = {name: _spread(len(split), MOST) for name, split in source.splits.items() if name not in untouched}
+    too_long = seconds is not None and _takes(source, chosen) > seconds
+    for name, indices in chosen.items():
+        some = indices[_spread(len(indices), MEASURED)] if too_long else indices
+        sizes[name] = _look(name, source.splits[name], some, groups)
+    if too_long:
+        return DataCard(source, counts, sizes, [], {}, too_long)
+    equal = [group for group in groups.values() if len(group) > 1]
+    return DataCard(source, counts, sizes, equal, {name: len(indices) for name, indices in chosen.items()})
+
+
+def _takes(source: Source, chosen: dict[str, np.ndarray]) -> float:
+    """About how many seconds it takes to read and hash these pictures, by some of each split."""
+    total = 0.0
+    for name, indices in chosen.items():
+        some = indices[_spread(len(indices), TRIED)]
+        began = time.perf_counter()
+        for content in contents(source.splits[name].take(some)):
+            hashlib.sha256(content)
+        total += (time.perf_counter() - began) * len(indices) / max(1, len(some))
+    return total
 
 
 def _look(name: str, split: Split, indices: np.ndarray, groups: dict[bytes, list[Place]]) -> np.ndarray:

@@ -76,12 +76,13 @@ class Report:
 def report(
     run: str | Path, *, source: Source | None = None, data: str | None = None, split: str | None = None,
     untouched: tuple[str, ...] = (), device: torch.device | str = "cpu", workers: int = 0, progress: bool = False,
-    note: bool = True,
+    note: bool = True, seconds: float | None = None,
 ) -> Report:  # fmt: skip
     """Look at a run's answers on one split of its data: the test split if there is one, unless `split` says which.
 
     `source` is its data, opened and checked before; else `data`, else what the run was trained on, is opened. Nothing
-    of the splits in `untouched` is read but their labels. The result is noted in the run's folder if `note`.
+    of the splits in `untouched` is read but their labels. The result is noted in the run's folder if `note`. Equal
+    pictures are not looked for where that would take more than so many `seconds`.
 
     Raises UsageError where there is no run, data or split, CheckpointError where the data has other classes or the run
     does not say what it was trained on.
@@ -105,7 +106,7 @@ def report(
         recipe=sourced_recipe(about),
         results=together(loaded, looked, name, measured),
         cost=cost_of(loaded, torch.device(device)),
-        card=data_card(opened, untouched),
+        card=data_card(opened, untouched, seconds),
         noted=keep(loaded, looked, name, measured) if note and measured else None,
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import papers
 from ..draw.drawing import drawing, picture
 from . import charts, galleries, page
-from .data_card import NAMED
+from .data_card import MOST, NAMED
 from .outcome import Outcome
 from .samples import explanations
 
@@ -201,8 +201,15 @@ def _equal(found: Report) -> str:
     looked = list(card.looked)
     rows = [[name, f"{len(card.source.splits[name]):,}", f"{card.looked[name]:,}", card.repeated(name),
              *("" if other == name else card.shared(name, other) for other in looked)] for name in looked]  # fmt: skip
-    header = ["split", "pictures", "compared", "repeat one of the split", *(f"are in {name} too" for name in looked)]
+    if card.too_long:
+        about = "They were not looked for: at the end of a training it would have taken long. convnets report does."
+        return f"<h3>Equal pictures</h3>{page.paragraph(about)}"
+    whole = "of those compared" if card.is_part else "of the split"
+    part = " (of those compared)" if card.is_part else ""
+    header = ["split", "pictures", "compared", f"repeat one {whole}", *(f"are in {name} too{part}" for name in looked)]
     about = "Pictures whose bytes are the same (SHA-256)."
+    if card.is_part:
+        about += f" Of a split at most {MOST:,}, spread evenly, are compared, so there may be more than those found."
     if left := [name for name in card.counts if name not in card.looked]:
         about += f" Not looked at: {', '.join(left)}."
     if different := card.contradictions():

@@ -10,6 +10,8 @@ from ..runs.folder import RunFolder
 from .keeper import say
 from .machine import Machine
 
+COMPARING = 20.0  # seconds at most that a training waits until its pictures are read again to find equal ones
+
 
 def write_report(folder: RunFolder, source: Source, machine: Machine) -> RunFolder:
     """Write report.html into the run folder if `machine` says so; the folder. The test split stays untouched.
@@ -23,7 +25,7 @@ def write_report(folder: RunFolder, source: Source, machine: Machine) -> RunFold
 
         split = next((name for name in ("val", "train") if len(source.splits.get(name, ()))), "train")
         found = report(folder.path, source=source, split=split, untouched=("test",), device=machine.device,
-                       workers=machine.loaders(source.splits[split]))  # fmt: skip
+                       workers=machine.loaders(source.splits[split]), seconds=COMPARING)  # fmt: skip
         say(f"written: {write(found, folder.path / REPORT)}")
     except Interrupted:
         raise
