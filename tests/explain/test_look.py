@@ -79,6 +79,11 @@ def test_any_network_has_a_page(name: str) -> None:
         assert len(outputs) == 4 and outputs == sorted(outputs, reverse=True)
 
 
+def test_names_of_classes_change_no_direction_around_them() -> None:
+    text = look_page(looked_at("resnet20"), "")
+    assert "of class \u2068cat\u2069" in text
+
+
 def test_gates_of_the_shown_classes_are_in_the_numbers() -> None:
     seen = looked_at("se_resnet20")
     assert seen.watched is not None

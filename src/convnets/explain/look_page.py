@@ -12,7 +12,7 @@ from . import charts
 from .activity import Cut, Gates
 from .inside import Box, stretched
 from .look import FILTERS, MAPS, Look, quartiles
-from .page import cards, encoded, mosaic, page, paragraph, picture, sheets, table
+from .page import cards, encoded, isolated, mosaic, page, paragraph, picture, sheets, table
 
 CHANNELS = 64  # gates in a chart: of more, as many evenly spread
 THEORETICAL, EFFECTIVE = charts.COLOURS[1], charts.COLOURS[5]
@@ -79,7 +79,7 @@ def _strongest(seen: Look) -> str:
 def _classes(seen: Look, cuts: Sequence[Cut]) -> str:
     """The classes that several of the pictures are of."""
     counted = Counter(seen.classes[cut.label] for cut in cuts).most_common()
-    named = [f"{count} of class {name}" for name, count in counted if count > 1][:3]
+    named = [f"{count} of class {isolated(name)}" for name, count in counted if count > 1][:3]
     return ", ".join(named) or "all of different classes"
 
 
