@@ -42,6 +42,19 @@ for (const words of WORDS) {
 }
 found.broken = [...document.images].filter(image => !image.complete || !image.naturalWidth).length;
 """
+TABS = """
+const shown = () => [...document.querySelectorAll('.tabs > section')].filter(part => part.offsetHeight)
+  .map(part => part.querySelector('h2').textContent);
+const press = link => link.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));
+const bar = [...document.querySelectorAll('.tab-bar a')];
+const found = {names: bar.map(link => link.textContent), first: shown(), bar: [], nav: []};
+bar.forEach(link => { press(link); found.bar.push([link.textContent, bar.find(one => one.ariaCurrent !== null)
+  .textContent, ...shown()]); });
+['confusion', 'likely-mislabelled', 'data'].forEach(id => {
+  press(document.querySelector(`nav a[href="#${id}"]`)); found.nav.push(...shown()); });
+press(document.querySelector('svg a'));
+found.cell = shown();
+"""
 NARROW = """
 const frame = document.createElement('iframe');
 frame.style = 'width:390px;height:800px;border:0';
@@ -123,6 +136,30 @@ def test_cells_lead_to_exactly_their_pictures_and_the_filter_works(made: Report,
         assert all(asked.lower() in one.lower() for one in shown)
     assert not found["filters"]["nowhere"]
     assert len(found["filters"]["TEST3.PNG"]) == 4
+
+
+@pytest.mark.parametrize("where", ["", "#uncertain", "#cells:"])
+def test_galleries_are_tabs_that_any_link_opens(where: str, made: Report, tmp_path: Path) -> None:
+    goes = f"history.replaceState(null, '', '{where}');" if where else ""
+    text = made.page().replace('loading="lazy"', "").replace("<script>", f"<script>{goes}")
+    script = f"<script>{SAY} window.addEventListener('load', () => {{ {TABS} say(found); }});</script>"
+    found = browsed(tmp_path / "page.html", text.replace("</body>", f"{script}</body>"))
+    names = ["Confusion", "Mistakes", "Uncertain", "Likely mislabelled"]
+    assert found["names"] == names
+    assert found["first"] == ["Uncertain" if where == "#uncertain" else "Confusion"]
+    assert found["bar"] == [[name] * 3 for name in names]
+    assert found["nav"] == ["Confusion", "Likely mislabelled", "Likely mislabelled"]
+    assert found["cell"] == ["Confusion"]
+
+
+def test_without_scripts_all_is_there(made: Report, tmp_path: Path) -> None:
+    assert "@media screen { .tabs > .away { display: none; } }" in made.page()  # so all of them are printed
+    text = re.sub(r"<script>.*?</script>", "", made.page().replace('loading="lazy"', ""), flags=re.DOTALL)
+    count = "document.querySelectorAll('.tabs > section')"
+    script = f"<script>{SAY} say([...{count}].map(part => part.offsetHeight));</script>"
+    heights = browsed(tmp_path / "page.html", text.replace("</body>", f"{script}</body>"))
+    assert len(heights) == 4
+    assert min(heights) > 0
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -50,16 +51,52 @@ svg.chart .reach { stroke: var(--ink); stroke-width: 1.5; }
 svg.chart .dashed { stroke: var(--muted); stroke-dasharray: 4 4; fill: none; }
 nav { position: sticky; top: 0; background: var(--page); padding: .5rem 0; display: flex; flex-wrap: wrap;
 gap: .2rem 1rem; border-bottom: 1px solid var(--line); z-index: 1; } nav a { text-decoration: none; }
-details { margin: .5rem 0; } summary { cursor: pointer; } input, select { font: inherit; color: inherit;
+details { margin: .5rem 0; } summary { cursor: pointer; } input { font: inherit; color: inherit;
 background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .3rem .6rem; max-width: 100%; }
 @media (max-width: 40rem) { table { font-size: .85rem; } td:first-child { min-width: 4.5rem; }
 td:last-child { min-width: 8rem; } .tiles > .tile { width: calc(33.3% - .4rem); }
 nav { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; } }
 [hidden] { display: none !important; }
+.tab-bar { display: flex; flex-wrap: wrap; gap: .2rem .4rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
+.tab-bar a { padding: .3rem .8rem; text-decoration: none; border-bottom: 3px solid transparent; }
+.tab-bar a[aria-current] { color: var(--ink); border-color: var(--mark); font-weight: 600; }
+.tabs h2 { margin-top: 1rem; scroll-margin-top: 7rem; }
+@media screen { .tabs > .away { display: none; } }
+@media print { .tab-bar, nav { display: none; } .tiles[id] { max-height: none; } }
 """
-# Of the parts of the element #ID those are shown whose data-words have what stands in the field with data-filter="ID".
-# A link to #ID:CELL shows exactly those with that data-cell, and one to #ID: all of them.
+# Sections in .tabs are shown one at a time, by the bar above them or any link to something in them; without scripts and
+# on paper all are there. Of the parts of the element #ID those are shown whose data-words have what stands in the field
+# with data-filter="ID". A link to #ID:CELL shows exactly those with that data-cell, and one to #ID: all of them.
 SCRIPT = """
+document.querySelectorAll('.tabs').forEach(group => {
+  const panels = [...group.children], bar = document.createElement('div');
+  bar.className = 'tab-bar';
+  bar.append(...panels.map(panel => {
+    const link = document.createElement('a'), heading = panel.querySelector('h2');
+    link.href = '#' + heading.id;
+    link.textContent = heading.textContent;
+    return link;
+  }));
+  group.before(bar);
+  const show = shown => panels.forEach((panel, at) => {
+    panel.classList.toggle('away', panel !== shown);
+    bar.children[at].toggleAttribute('aria-current', panel === shown);
+  });
+  const follow = hash => {
+    const target = document.getElementById(decodeURIComponent(hash.slice(1).split(':')[0]));
+    const panel = target && panels.find(panel => panel.contains(target));
+    if (!panel) return;
+    show(panel);
+    if (!hash.includes(':')) target.scrollIntoView();
+  };
+  document.addEventListener('click', event => {
+    const link = event.target.closest('a[href^="#"]');
+    if (link) follow(link.getAttribute('href'));
+  });
+  window.addEventListener('hashchange', () => follow(location.hash));
+  show(panels[0]);
+  follow(location.hash);
+});
 document.querySelectorAll('[data-filter]').forEach(field => {
   const id = field.dataset.filter, parts = document.getElementById(id).querySelectorAll('[data-words]');
   const count = document.getElementById(id + '-count');
@@ -77,8 +114,6 @@ document.querySelectorAll('[data-filter]').forEach(field => {
     field.scrollIntoView({block: 'center'});
   };
   field.addEventListener('input', sift);
-  document.querySelectorAll(`a[data-asks="${id}"]`).forEach(link =>
-    link.addEventListener('click', () => { field.value = link.dataset.words; sift(); }));
   document.querySelectorAll(`a[href^="#${id}:"]`).forEach(link =>
     link.addEventListener('click', () => follow(link.getAttribute('href'))));
   window.addEventListener('hashchange', () => follow(location.hash));
@@ -87,10 +122,15 @@ document.querySelectorAll('[data-filter]').forEach(field => {
 """
 
 
-def page(title: str, sections: Sequence[tuple[str, str]], under: str = "", footer: str = "") -> str:
-    """A whole page: a title with a line under it, sections (heading, HTML) with links to them, and a footer."""
+def page(
+    title: str, sections: Sequence[tuple[str, str]], under: str = "", footer: str = "", tabs: Collection[str] = ()
+) -> str:  # fmt: skip
+    """A whole page: a title with a line under it, sections (heading, HTML) with links to them, and a footer.
+
+    Sections one after another whose headings are in `tabs` are shown one at a time.
+    """
     links = "".join(f'<a href="#{anchor(name)}">{html.escape(name)}</a>' for name, _ in sections)
-    body = "".join(f'<h2 id="{anchor(name)}">{html.escape(name)}</h2>\n{content}\n' for name, content in sections)
+    body = "".join(_group(some, is_tabs) for is_tabs, some in groupby(sections, lambda section: section[0] in tabs))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width, initial-scale=1"><title>{html.escape(title)}</title>'
@@ -98,6 +138,14 @@ def page(title: str, sections: Sequence[tuple[str, str]], under: str = "", foote
         f'<p class="muted">{html.escape(under)}</p>\n{f"<nav>{links}</nav>" if len(sections) > 1 else ""}\n{body}'
         f"<footer><p>{html.escape(footer)}</p></footer><script>{SCRIPT}</script></body></html>\n"
     )
+
+
+def _group(sections: Iterable[tuple[str, str]], tabs: bool) -> str:
+    """Sections one below the other, or as tabs."""
+    parts = [f'<h2 id="{anchor(name)}">{html.escape(name)}</h2>\n{content}\n' for name, content in sections]
+    if not tabs:
+        return "".join(parts)
+    return f'<div class="tabs">{"".join(f"<section>{part}</section>" for part in parts)}</div>'
 
 
 def made_now() -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LARGE = 50  # times the smallest value, from which on an axis is logarithmic
 LONG = 40  # rows of a table, from which on it is folded away
+TABS = "Confusion", "Mistakes", "Uncertain", "Likely mislabelled"  # sections that are shown one at a time
 UNTOUCHED = "The training never looked at the test split: which epoch's weights are kept was decided without it."
 
 
@@ -44,7 +45,7 @@ def whole(found: Report) -> str:
     title = f"{found.loaded.network.name} on {page.isolated(outcome.data)}"
     run = page.isolated(found.loaded.path.resolve().parent.name)
     under = f"Run {run}, looked at on the {outcome.title}. {outcome.origin}"
-    return page.page(title, [part for part in parts if part[1]], under.strip(), page.made_now())
+    return page.page(title, [part for part in parts if part[1]], under.strip(), page.made_now(), TABS)
 
 
 def summary(found: Report) -> str:
