@@ -65,6 +65,9 @@ frame.onload = () => {
     needed: Math.max(root.scrollWidth, page.body.scrollWidth),
     broken: [...page.images].filter(image => !image.complete || !image.naturalWidth).length,
     images: page.images.length,
+    letters: [...page.querySelectorAll('svg.chart text')].map(
+      text => parseFloat(frame.contentWindow.getComputedStyle(text).fontSize) * text.ownerSVGElement.getScreenCTM().a),
+    drawings: [...page.querySelectorAll('img.drawing')].map(image => [image.width, image.naturalWidth]),
     ground: frame.contentWindow.getComputedStyle(page.body).backgroundColor,
   });
 };
@@ -174,6 +177,10 @@ def test_a_page_is_whole_in_both_colours_and_on_a_narrow_screen(
     assert found["room"] >= 370
     assert found["needed"] <= 390
     assert found["broken"] == 0
+    assert min(found["letters"], default=10) > 9.9
+    assert all(width == natural for width, natural in found["drawings"])
+    assert bool(found["letters"]) == (kind != "explain")
+    assert bool(found["drawings"]) == (kind == "report")
     assert found["images"] > 0 or kind == "compare"
     assert found["ground"] == {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[scheme]
 

@@ -32,24 +32,29 @@ class Axis(NamedTuple):
         low, high, value = (math.log10(one) for one in (*self[:2], value)) if self.log else (*self[:2], value)
         return self.start + (value - low) / ((high - low) or 1) * (self.end - self.start)
 
-    def ticks(self) -> list[float]:
-        """Round numbers within it, about five."""
+    def ticks(self, whole: bool = False) -> list[float]:
+        """Round numbers within it, about five; or `whole` ones, at most six."""
         if self.log:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             steps = (1,) if len(powers) > 3 else (1, 2, 5)
             return [t * 10.0**p for p in powers for t in steps if self.low <= t * 10.0**p <= self.high * 1.0001]
         raw = (self.high - self.low) / 5 or 1
+        raw = max(1.0, raw) if whole else raw
         power = 10.0 ** math.floor(math.log10(raw))
-        step = next(power * times for times in (1, 2, 2.5, 5, 10) if power * times >= raw)
+        round_ones = (power * times for times in (1, 2, 2.5, 5, 10))
+        step = next(step for step in round_ones if step >= raw and not (whole and step % 1))
         first = math.ceil(self.low / step - 1e-9)
         return [round(n * step, 12) for n in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
 def lines(
     title: str, x_title: str, y_title: str, series: Series, *, log: bool = False, marks: bool | None = None,
-    low: float | None = None, diagonal: bool = False,
+    low: float | None = None, diagonal: bool = False, whole: bool = False,
 ) -> str:  # fmt: skip
-    """One line for each name; `low` is where the y axis begins, `diagonal` a dashed line of x = y."""
+    """One line for each name; `low` is where the y axis begins, `diagonal` a dashed line of x = y.
+
+    With `whole` the x axis has whole numbers.
+    """
     points = [point for line in series.values() for point in line if all(map(math.isfinite, point))]
     points = [point for point in points if point[1] > 0 or not log]
     if not points:
@@ -58,7 +63,7 @@ def lines(
     x_axis = Axis(min(xs), max(xs), LEFT, WIDE - RIGHT)
     bottom = min(ys) if low is None else low
     y_axis = Axis(bottom, max(ys) * (1 if log else 1.04) or 1, HIGH - BOTTOM, TOP, log)
-    shapes = _frame(title, x_title, y_title, x_axis, y_axis)
+    shapes = _frame(title, x_title, y_title, x_axis, y_axis, whole)
     if diagonal:
         ends = max(x_axis.low, y_axis.low), min(x_axis.high, y_axis.high)
         path = "L".join(f"{x_axis.at(one):.1f} {y_axis.at(one):.1f}" for one in ends)
@@ -163,17 +168,24 @@ def heat(
         target = (links or {}).get((row, column))
         shapes.append(f'<a href="{html.escape(target)}">{mark}</a>' if target else mark)
     bottom = down + grid.shape[0] * cell
-    if named:
-        for row, name in enumerate(rows):
-            y = down + row * cell + cell / 2 + 4
-            shapes.append(_word(gutter - 5, y, _short(name, gutter - 20), "", "end", name))
-        for column, name in enumerate(columns):
-            x = gutter + column * cell + cell / 2 + 3
-            turned = f' transform="rotate(-90 {x:.1f} {down - 5:.1f})"'
-            shapes.append(_word(x, down - 5, _short(name, 92), "", "start", name, turned))
+    shapes += _names(rows, columns, gutter, down, cell) if named else []
     shapes += [_word(gutter, bottom + 16, x_title, "muted"),
                _word(12, down, y_title, "muted", "end", "", f' transform="rotate(-90 12 {down:.1f})"')]  # fmt: skip
-    return _svg(title, shapes, bottom + 26, max(24 + 1.1 * _wide(title), gutter + grid.shape[1] * cell + RIGHT))
+    return _svg(title, shapes, bottom + 26, max(24 + 1.1 * _wide(title), gutter + grid.shape[1] * cell + RIGHT),
+                letters=10 if numbers else 12)  # fmt: skip
+
+
+def _names(rows: Sequence[str], columns: Sequence[str], gutter: float, down: float, cell: float) -> list[str]:
+    """The names of a grid's rows and columns."""
+    shapes = []
+    for row, name in enumerate(rows):
+        y = down + row * cell + cell / 2 + 4
+        shapes.append(_word(gutter - 5, y, _short(name, gutter - 20), "", "end", name))
+    for column, name in enumerate(columns):
+        x = gutter + column * cell + cell / 2 + 3
+        turned = f' transform="rotate(-90 {x:.1f} {down - 5:.1f})"'
+        shapes.append(_word(x, down - 5, _short(name, 92), "", "start", name, turned))
+    return shapes
 
 
 def nothing(title: str) -> str:
@@ -181,14 +193,14 @@ def nothing(title: str) -> str:
     return f'<p class="muted">{html.escape(title)}: nothing to show</p>'
 
 
-def _frame(title: str, x_title: str, y_title: str, x_axis: Axis, y_axis: Axis) -> list[str]:
+def _frame(title: str, x_title: str, y_title: str, x_axis: Axis, y_axis: Axis, whole: bool = False) -> list[str]:
     """Title, grid, ticks and the axes' titles."""
     shapes = [_title(title)]
     for tick in y_axis.ticks():
         y = y_axis.at(tick)
         shapes += [f'<path d="M{LEFT} {y:.1f}H{WIDE - RIGHT}" class="grid"/>',
                    _word(LEFT - 6, y + 4, f"{tick:g}", "muted", "end")]  # fmt: skip
-    for tick in x_axis.ticks():
+    for tick in x_axis.ticks(whole):
         shapes.append(_word(x_axis.at(tick), HIGH - BOTTOM + 16, f"{tick:g}", "muted", "middle"))
     middle = (TOP + HIGH - BOTTOM) / 2
     return [*shapes, f'<path d="M{LEFT} {HIGH - BOTTOM}H{WIDE - RIGHT}" class="line"/>',
@@ -220,11 +232,13 @@ def _word(x: float, y: float, words: str, classes: str, anchor: str = "start", s
             "</text>")  # fmt: skip
 
 
-def _svg(title: str, shapes: list[str], height: float = HIGH, width: float = WIDE) -> str:
-    most = "" if width >= WIDE else f' style="max-width:{1.3 * width:.0f}px"'  # of few cells
-    return (f'<svg class="chart"{most} viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
-            f'aria-label="{html.escape(title)}">'
-            f"{''.join(shapes)}</svg>")  # fmt: skip
+def _svg(title: str, shapes: list[str], height: float = HIGH, width: float = WIDE, letters: float = 12) -> str:
+    """The chart; where it would be so narrow that its `letters` are under 10 pixels, it scrolls to the side."""
+    least = f"min-width:{math.ceil(10 / letters * width)}px"
+    most = "" if width >= WIDE else f";max-width:{1.3 * width:.0f}px"  # of few cells
+    return (f'<div class="wide"><svg class="chart" style="{least}{most}" viewBox="0 0 {width:.0f} {height:.0f}" '
+            f'role="img" aria-label="{html.escape(title)}">'
+            f"{''.join(shapes)}</svg></div>")  # fmt: skip
 
 
 def _wide(words: str) -> float:

@@ -122,7 +122,7 @@ def _activations(seen: Look) -> str:
     if relus:
         drawn.append(_bars("Units that are never active", "per cent", [one.row for one in relus], dead))
     header = ["row", "mean", "deviation", "zeros", "units", "never active"]
-    return paragraph(words) + cards(drawn, 30) + table(header, lines, right={1, 2, 3, 4, 5})
+    return paragraph(words) + cards(drawn) + table(header, lines, right={1, 2, 3, 4, 5})
 
 
 def _norms(seen: Look) -> str:
@@ -134,7 +134,7 @@ def _norms(seen: Look) -> str:
         lines += [(one.row, name, len(some), *(f"{value:.3g}" for value in quartiles(some)))
                   for name, some in series.items() if len(some)]  # fmt: skip
     header = ["row", "", "channels", "least", "25 %", "median", "75 %", "largest"]
-    return paragraph(words) + cards(drawn, 30) + table(header, lines, right=range(2, 8))
+    return paragraph(words) + cards(drawn) + table(header, lines, right=range(2, 8))
 
 
 def _gates(seen: Look, gates: Sequence[Gates]) -> str:
@@ -150,8 +150,8 @@ def _gates(seen: Look, gates: Sequence[Gates]) -> str:
         means = {seen.classes[one]: gate.means[one] for one in seen.shown_classes} | {"all": gate.mean}
         series = {name: [(float(at), float(some[at])) for at in places] for name, some in means.items()}
         title = f"{gate.unit}: {count} channels"
-        drawn.append(charts.lines(title, "channel", "mean gate", series, low=0.0, marks=False))
-    return paragraph(words) + cards(drawn, 30)
+        drawn.append(charts.lines(title, "channel", "mean gate", series, low=0.0, marks=False, whole=True))
+    return paragraph(words) + cards(drawn)
 
 
 def _reuse(seen: Look) -> str:
@@ -164,7 +164,7 @@ def _reuse(seen: Look) -> str:
         grid = (one.weights / np.fmax.reduce(one.weights, 1, keepdims=True, initial=1e-12)).T
         read = charts.heat(one.block, grid, one.sources, one.readers, high=1.0, x_title="read by", y_title="from")
         drawn.append(read)
-    return paragraph(words) + cards(drawn, 30)
+    return paragraph(words) + cards(drawn)
 
 
 def _bars(title: str, unit: str, names: Sequence[str], values: Sequence[float]) -> str:

@@ -32,14 +32,14 @@ h2, h3 { scroll-margin-top: 3.5rem; } h1, h2, h3, p { overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; }
 td, th { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); text-align: start; vertical-align: top;
 font-variant-numeric: tabular-nums; } td.right, th.right { text-align: end; } td.right { white-space: nowrap; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); gap: 1rem; }
 .tiles { display: flex; flex-wrap: wrap; gap: .6rem; } .tile { width: 8.5rem; font-size: .8rem; line-height: 1.3;
 overflow-wrap: anywhere; }
 .tiles[id] { max-height: 36rem; overflow-y: auto; }
 .tile img { width: 100%; display: block; border-radius: 4px; } figure { margin: 0; } figcaption { font-size: .85rem; }
 .sheets { display: flex; flex-wrap: wrap; gap: 1rem; } .sheets > * { max-width: 100%; }
 .sheets.halves > * { max-width: calc(50% - .5rem); }
-img { max-width: 100%; height: auto; } img.pixels { image-rendering: pixelated; }
+img { max-width: 100%; height: auto; } img.drawing { max-width: none; } img.pixels { image-rendering: pixelated; }
 .right-one { border-inline-start: 4px solid var(--good); padding-inline-start: .4rem; }
 .wrong-one { border-inline-start: 4px solid var(--bad); padding-inline-start: .4rem; }
 svg.chart { width: 100%; max-width: 46rem; height: auto; background: var(--card); border-radius: 8px; }
@@ -265,7 +265,6 @@ def sheets(parts: Sequence[str], halves: bool = False) -> str:
     return f'<div class="sheets{" halves" if halves else ""}">{"".join(parts)}</div>'
 
 
-def cards(parts: Sequence[str], least: int = 22) -> str:
-    """Charts and the like, as many of at least so many letters side by side as there is room for."""
-    wide = f"grid-template-columns:repeat(auto-fill,minmax(min(100%,{least}rem),1fr))"
-    return f'<div class="cards" style="{wide}">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
+def cards(parts: Sequence[str]) -> str:
+    """Charts and the like, as many side by side as there is room for."""
+    return f'<div class="cards">{"".join(f"<div>{part}</div>" for part in parts)}</div>'

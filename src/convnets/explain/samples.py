@@ -40,4 +40,4 @@ def explanations(loaded: Loaded, outcome: Outcome) -> str:
             parts.append(page.tile(overlay(view, map_), [f"where {page.isolated(name)} is seen"]))
         rows.append(page.tiles(parts))
     about_method = f"By {found.method}: {MEANS[found.method]} convnets explain shows more pictures, and other ways."
-    return page.paragraph(about_method) + page.cards(rows, 30)
+    return page.paragraph(about_method) + page.cards(rows)

@@ -100,7 +100,7 @@ def curve(title: str, unit: str, series: dict[str, list[tuple[float, float]]], m
     """Something over the epochs; on a logarithmic axis where it spans much, as a loss that begins huge."""
     values = [y for line in series.values() for _, y in line if y > 0]
     is_log = may_be_log and bool(values) and max(values) > LARGE * min(values)
-    return charts.lines(title, "epoch", unit, series, log=is_log, low=None if is_log else 0)
+    return charts.lines(title, "epoch", unit, series, log=is_log, low=None if is_log else 0, whole=True)
 
 
 def points(log: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
@@ -177,7 +177,7 @@ def network(found: Report) -> str:
     size = found.loaded.preprocess.size
     other = "" if own.input_size or papers.find(own.name).input[1:] == (size, size) else page.paragraph(
         f"Drawn with the input of its paper; this run's pictures have {size} pixels.")  # fmt: skip
-    return (f'{other}<div class="wide"><img loading="lazy" alt="{html.escape(own.name)}, row by row" '
+    return (f'{other}<div class="wide"><img loading="lazy" class="drawing" alt="{html.escape(own.name)}, row by row" '
             f'src="data:image/svg+xml;base64,{coded}"></div>')  # fmt: skip
 
 
