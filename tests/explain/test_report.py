@@ -184,6 +184,13 @@ def test_the_command(one_run: Path, tmp_path: Path, capsys: Capture) -> None:
     assert len(values["curves"]) == 2
 
 
+def test_the_command_names_other_data(
+    one_run: Path, other_pictures: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out, _ = answer(capsys, "report", one_run, "--data", other_pictures, "--out", tmp_path / "page.html")
+    assert out.splitlines()[1] == "By its fingerprint elsewhere is other data than the training's, named0."
+
+
 def test_what_is_written_is_named(one_run: Path, tmp_path: Path, capsys: Capture) -> None:
     run = tmp_path / "run"
     shutil.copytree(one_run, run, ignore=shutil.ignore_patterns("results.json", "report.html"))

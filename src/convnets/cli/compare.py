@@ -34,7 +34,7 @@ def command(
         return
     header, rows = found.results()
     click.echo(f"{found.contenders[0].outcome.title}, {found.contenders[0].outcome.evaluation.n:,} pictures\n")
-    if origin := found.contenders[0].outcome.origin:
+    if origin := found.contenders[0].outcome.origin():
         click.echo(f"{origin}\n")
     click.echo(table(header, rows, right=range(2, 9)))
     header, rows = found.tests()

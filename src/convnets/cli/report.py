@@ -37,8 +37,8 @@ def command(
     one = found.outcome.evaluation
     low, high = one.top1_interval
     click.echo(f"{found.outcome.title}: {one.top1_error:.2f} % error ({low:.2f} to {high:.2f} %) of {one.n:,} pictures")
-    if found.outcome.origin:
-        click.echo(found.outcome.origin)
+    if origin := found.outcome.origin():
+        click.echo(origin)
     if found.noted is not None:
         click.echo(f"written: {found.noted}")
     click.echo(f"written: {write(found, path)}")

@@ -117,7 +117,7 @@ class Comparison:
         header, rows = self.results()
         tests, pairs = self.tests()
         under = (f"{len(names)} runs on {page.isolated(outcome.data)}, looked at on the {outcome.title}, "
-                 f"{outcome.evaluation.n:,} pictures. {outcome.origin}")  # fmt: skip
+                 f"{outcome.evaluation.n:,} pictures. {outcome.origin(page.isolated)}")  # fmt: skip
         return page.page(" and ".join(map(page.isolated, names)), [
             ("Results", page.table(header, rows, range(2, 9)) + _intervals(self.contenders)),
             ("Paired tests", page.paragraph(about_tests(self)) + page.table(tests, pairs, range(2, 7))),

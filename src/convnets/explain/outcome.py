@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -52,13 +52,14 @@ class Outcome:
         """Whether these are pictures that the network was trained on."""
         return self.name == "train" and not self.trained_on
 
-    @property
-    def origin(self) -> str:
-        """A sentence that says that these are other data than the network's own; nothing where they are not."""
-        data, own = f"\u2068{self.data}\u2069", f"\u2068{self.trained_on}\u2069"  # whose direction is their own
+    def origin(self, named: Callable[[str], str] = str) -> str:
+        """A sentence that says that these are other data than the network's own; nothing where they are not.
+
+        `named` is how it writes the names of data.
+        """
         if not self.trained_on:
             return ""
-        return f"By its fingerprint {data} is other data than the training's, {own}."
+        return f"By its fingerprint {named(self.data)} is other data than the training's, {named(self.trained_on)}."
 
     @property
     def labels(self) -> np.ndarray:

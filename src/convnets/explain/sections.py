@@ -44,7 +44,7 @@ def whole(found: Report) -> str:
     ]
     title = f"{found.loaded.network.name} on {page.isolated(outcome.data)}"
     run = page.isolated(found.loaded.path.resolve().parent.name)
-    under = f"Run {run}, looked at on the {outcome.title}. {outcome.origin}"
+    under = f"Run {run}, looked at on the {outcome.title}. {outcome.origin(page.isolated)}"
     return page.page(title, [part for part in parts if part[1]], under.strip(), page.made_now(), TABS)
 
 
@@ -61,7 +61,7 @@ def summary(found: Report) -> str:
         ("network", f"{entry.name}, {found.cost['parameters']:,} parameters"),
         ("paper", f"{entry.paper.authors}: {entry.paper.title}, {entry.paper.year}"),
         ("data", f"{page.isolated(outcome.data)}, {len(outcome.classes)} classes"),
-        ("", outcome.origin),
+        ("", outcome.origin(page.isolated)),
         ("input", f"{found.loaded.preprocess.channels} channels, {found.loaded.preprocess.size} pixels square"),
         ("recipe", f"{run['recipe']['name']}, epochs: {len(found.log) or run['recipe']['epochs']}"),
         ("weights", kept),
@@ -123,7 +123,7 @@ def results(found: Report) -> str:
     if found.outcome.is_known:
         about = "It was trained on these pictures, so nothing on this page says how good it is on others."
     if found.outcome.trained_on:
-        about = f"{found.outcome.origin} {about}"
+        about = f"{found.outcome.origin(page.isolated)} {about}"
     about += " In brackets the 95 % intervals (Wilson)."
     return page.paragraph(about) + (page.table(header, rows, range(3, len(header))) if rows else "")
 
