@@ -152,6 +152,12 @@ def test_other_data_is_named_and_not_taken_for_that_of_the_training(one_run: Pat
     assert "other data" not in own.page()
 
 
+def test_a_training_names_what_it_wrote(named_pictures: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = trained(named_pictures, tmp_path / "run")
+    said = capsys.readouterr().out
+    assert [f"written: {out / name}" in said for name in ("results.json", "report.html")] == [True, True]
+
+
 def test_a_report_that_fails_is_a_warning(
     named_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

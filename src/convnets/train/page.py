@@ -26,7 +26,9 @@ def write_report(folder: RunFolder, source: Source, machine: Machine) -> RunFold
         split = next((name for name in ("val", "train") if len(source.splits.get(name, ()))), "train")
         found = report(folder.path, source=source, split=split, untouched=("test",), device=machine.device,
                        workers=machine.loaders(source.splits[split]), seconds=COMPARING)  # fmt: skip
-        say(f"written: {write(found, folder.path / REPORT)}")
+        for path in (found.noted, write(found, folder.path / REPORT)):
+            if path is not None:
+                say(f"written: {path}")
     except Interrupted:
         raise
     except Exception as error:  # whatever it is: the training is worth more than a page about it
