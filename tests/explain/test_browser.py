@@ -48,8 +48,8 @@ const shown = () => [...document.querySelectorAll('.tabs > section')].filter(par
 const press = link => link.dispatchEvent(new MouseEvent('click', {bubbles: true, cancelable: true}));
 const bar = [...document.querySelectorAll('.tab-bar a')];
 const found = {names: bar.map(link => link.textContent), first: shown(), bar: [], nav: []};
-bar.forEach(link => { press(link); found.bar.push([link.textContent, bar.find(one => one.ariaCurrent !== null)
-  .textContent, ...shown()]); });
+bar.forEach(link => { press(link); found.bar.push([link.textContent,
+  bar.find(one => one.getAttribute('aria-current') === 'true').textContent, ...shown()]); });
 ['confusion', 'likely-mislabelled', 'data'].forEach(id => {
   press(document.querySelector(`nav a[href="#${id}"]`)); found.nav.push(...shown()); });
 press(document.querySelector('svg a'));

@@ -61,6 +61,7 @@ nav { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; } }
 .tab-bar a { padding: .3rem .8rem; text-decoration: none; border-bottom: 3px solid transparent; }
 .tab-bar a[aria-current] { color: var(--ink); border-color: var(--mark); font-weight: 600; }
 .tabs h2 { margin-top: 1rem; scroll-margin-top: 7rem; }
+@media (max-width: 40rem) { .tabs h2 { scroll-margin-top: 9.5rem; } }
 @media screen { .tabs > .away { display: none; } }
 @media print { .tab-bar, nav { display: none; } .tiles[id] { max-height: none; } }
 """
@@ -80,7 +81,7 @@ document.querySelectorAll('.tabs').forEach(group => {
   group.before(bar);
   const show = shown => panels.forEach((panel, at) => {
     panel.classList.toggle('away', panel !== shown);
-    bar.children[at].toggleAttribute('aria-current', panel === shown);
+    bar.children[at].ariaCurrent = panel === shown ? 'true' : null;
   });
   const follow = hash => {
     const target = document.getElementById(decodeURIComponent(hash.slice(1).split(':')[0]));
