@@ -24,6 +24,7 @@ from ..network import Network
 
 STEPS = 128  # of the way from a grey picture, along which gradients are integrated
 BATCH = 64  # pictures at a time
+POOLS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)  # rows behind which there are no places any more
 
 
 class Explanation(NamedTuple):
@@ -164,7 +165,7 @@ def gradient_maps(network: Network, images: Tensor, classes: Tensor, row: str) -
     place, maps = rows.index(row) + 1, []
     for part, asked in zip(images.split(BATCH), classes.split(BATCH), strict=True):
         features = _through(network[:place], part)
-        if features.dim() != 4 or features.shape[2:] == (1, 1):
+        if features.dim() != 4 or isinstance(network.get_submodule(row), POOLS):
             raise UsageError(f"row {row} gives no map, but {tuple(features.shape[1:])}; take one before it")
         with torch.enable_grad():
             features = features.detach().clone().requires_grad_()
