@@ -148,7 +148,7 @@ class Network(nn.Sequential):
 
         Raises UsageError, naming the first row that fails and the smallest size, or the size its weights are made for.
         """
-        rows = dict(meta_copy(self).eval().named_children())
+        rows = dict(hollow_copy(self).eval().named_children())
         _, failed = _pass(rows, self.in_channels, height, width)
         if failed is None:
             self._accepted.add((height, width))
@@ -210,7 +210,7 @@ def map_shape(rows: Mapping[str, nn.Module], in_channels: int, side: int) -> tup
 
     Raises UsageError naming the row for which `side` is too small, and the minimum.
     """
-    copies = {name: meta_copy(row).eval() for name, row in rows.items()}
+    copies = {name: hollow_copy(row).eval() for name, row in rows.items()}
     shape, failed = _pass(copies, in_channels, side, side)
     if failed is not None:
         smallest = _minimum(copies, in_channels)
@@ -219,12 +219,13 @@ def map_shape(rows: Mapping[str, nn.Module], in_channels: int, side: int) -> tup
     return channels, height, width
 
 
-def meta_copy(module: M) -> M:
-    """The module without its numbers: a copy with its tensors on the meta device, and without hooks.
+def hollow_copy(module: M) -> M:
+    """The module without its numbers: a copy whose tensors are one number each, seen in their shapes, without hooks.
 
-    Layers that keep the shape only hand on what they get, which saves most of a pass.
+    A batch of no pictures goes through it at once. On the meta device that would do the same, but PyTorch loads much to
+    work out shapes there. Layers that keep the shape only hand on what they get, which saves half of a pass.
     """
-    memo: dict[int, Any] = {id(t): t.detach().to("meta") for t in chain(module.parameters(), module.buffers())}
+    memo: dict[int, Any] = {id(t): _hollow(t) for t in chain(module.parameters(), module.buffers())}
     for part in module.modules():  # a user's hooks must not see the shapes that are only tried out
         memo |= {id(hooks): OrderedDict() for hooks in (part._forward_pre_hooks, part._forward_hooks)}
     copied = copy.deepcopy(module, memo)
@@ -234,12 +235,17 @@ def meta_copy(module: M) -> M:
     return copied
 
 
+def _hollow(tensor: Tensor) -> Tensor:
+    """A tensor of this shape and type that takes no memory."""
+    return torch.zeros((), dtype=tensor.dtype, device="cpu").expand(tensor.shape)
+
+
 def _pass(rows: Mapping[str, nn.Module], channels: int, height: int, width: int) -> tuple[tuple[int, ...], str | None]:
     """The shape after the rows and None, or the shape before the first row that fails and its name."""
     tensors = chain.from_iterable(row.parameters() for row in rows.values())
     dtype = next((t.dtype for t in tensors), None)
-    x = torch.empty(1, channels, height, width, device="meta", dtype=dtype)
-    with torch.no_grad():
+    x = torch.empty(0, channels, height, width, device="cpu", dtype=dtype)
+    with torch.no_grad(), torch.autocast("cpu", enabled=False):  # which would fill the hollow tensors
         for name, row in rows.items():
             try:
                 x = row(x)

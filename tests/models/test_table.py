@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -69,3 +72,16 @@ def test_the_receptive_field_is_what_gradients_reach() -> None:
 )
 def test_operation(name: str, row: str, words: str) -> None:
     assert table(name)[row].operation == words
+
+
+def test_shapes_are_worked_out_without_memory_or_torchs_symbolic_shapes() -> None:
+    """Which take a second to load; so `draw` and `show` answer in one."""
+    code = (
+        "import sys, torch; from convnets import models; from convnets.models.table import layer_table\n"
+        "with torch.device('meta'): network = models.create_model('vgg16')\n"
+        "layer_table(network, (3, 224, 224))\n"
+        "with torch.autocast('cpu', torch.bfloat16): network.check_input(224, 224)\n"
+        "import resource; peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "sys.exit('sympy' in sys.modules or (sys.platform == 'linux' and peak > 600_000))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,6 +1,6 @@
 """A network as a table: what each row does, its output, its cost and what it sees of the picture.
 
-Everything is read off the modules during one pass on the meta device, so it holds for any network of named rows.
+Everything is read off the modules during one pass without pictures, so it holds for any network of named rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import Concat, PadSame, Residual
-from ..network import Network, meta_copy
+from ..network import Network, hollow_copy
 
 Pair = tuple[int, int]
 Shapes = dict[nn.Module, tuple[tuple[int, ...], tuple[int, ...]]]  # what went into and came out of each module
@@ -83,7 +83,7 @@ def fields(network: Network, input: tuple[int, int, int]) -> dict[str, Field]:
 def _traced(network: Network, input: tuple[int, int, int]) -> tuple[Network, Shapes]:
     """The network without numbers, and the shapes in it for this picture."""
     channels, height, width = input
-    copy = meta_copy(network).eval()
+    copy = hollow_copy(network).eval()
     shapes: Shapes = {}
 
     def note(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
@@ -91,8 +91,8 @@ def _traced(network: Network, input: tuple[int, int, int]) -> tuple[Network, Sha
 
     for module in copy.modules():
         module.register_forward_hook(note)
-    with torch.no_grad():
-        x = torch.empty(1, channels, height, width, device="meta", dtype=next(copy.parameters()).dtype)
+    with torch.no_grad(), torch.autocast("cpu", enabled=False):
+        x = torch.empty(0, channels, height, width, device="cpu", dtype=next(copy.parameters()).dtype)
         try:
             for row in copy:
                 x = row(x)
