@@ -14,7 +14,7 @@ from ..models.table import layer_table
 from ..network import Network
 from . import svg
 from .layout import GAP, Sheet, chain, opens
-from .parts import DETAILS, Box, Fold, Fork, Part, Row, as_plain, parts_of
+from .parts import DETAILS, Box, Fold, Part, Row, as_plain, boxes_of, parts_of
 
 TOP, BOTTOM, MARGIN, GUTTER = 92.0, 46.0, 20.0, 118.0
 KINDS = {
@@ -82,7 +82,7 @@ def picture(*drawings: Drawing) -> str:
         drawn, wide, high = _column(one, x)
         shapes += drawn
         x, height = x + wide, max(height, high)
-    kinds = {box.kind for one in drawings for row in one.rows for box in _boxes((*row.parts, *row.head))}
+    kinds = {box.kind for one in drawings for row in one.rows for box in boxes_of((*row.parts, *row.head))}
     legend, high = _legend(kinds, x, height)
     return svg.document(x, height + high, " and ".join(one.title for one in drawings), shapes + legend)
 
@@ -137,14 +137,6 @@ def _legend(kinds: set[str], width: float, y: float) -> tuple[list[str], float]:
                        svg.text(x + 22, top + 10, words, f"{svg.MUTED} small")]  # fmt: skip
             x += need
     return shapes, top - y + 32
-
-
-def _boxes(parts: tuple[Part, ...]) -> list[Box]:
-    found: list[Box] = []
-    for part in parts:
-        paths = [(part,)] if isinstance(part, Box) else part.paths if isinstance(part, Fork) else [part.parts]
-        found += [part] if isinstance(part, Box) else [box for path in paths for box in _boxes(path)]
-    return found
 
 
 def as_json(one: Drawing) -> dict[str, Any]:

@@ -227,19 +227,20 @@ def _takes(part: Part) -> bool:
 
 def _summary(row: nn.Module) -> Box:
     """A whole row in one box, in the words of the layer table."""
-    boxes = [part for part in _flat(_walk(row)) if part.kind not in ("bn", "act", "drop")]
+    boxes = [part for part in boxes_of(_walk(row)) if part.kind not in ("bn", "act", "drop")]
     kind = "block" if len(boxes) > 1 else boxes[0].kind if boxes else "other"
     return Box(kind, operation(row))
 
 
-def _flat(parts: Iterable[Part]) -> list[Box]:
+def boxes_of(parts: Iterable[Part]) -> list[Box]:
+    """All boxes within the parts; those of a fold once."""
     found: list[Box] = []
     for part in parts:
         if isinstance(part, Box):
             found.append(part)
         else:
             inside = part.paths if isinstance(part, Fork) else (part.parts,)
-            found += [box for path in inside for box in _flat(path)]
+            found += [box for path in inside for box in boxes_of(path)]
     return found
 
 

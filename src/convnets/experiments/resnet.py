@@ -40,8 +40,8 @@ EXPERIMENTS = (
         arms={f"plain {depth}": Arm({"depth": depth, "block": "plain"}) for depth in DEPTHS},
         expect=("plain 20 < plain 56",),
         metric="train_error", unit="% training error", least=1.0,
-        setting=Setting(size=16, pictures=4_000, epochs=40, least_epochs=25, tests=2_000),
-        differs="Of fewer pictures; steps for steps at least as long as the degradation was seen.",
+        setting=Setting(size=16, epochs=3 * DEEP.epochs, least_epochs=3 * DEEP.least_epochs, tests=2_000),
+        differs="Three times the epochs in which the experiment on the degradation sees it.",
     ),
     Experiment(
         id="residual_depth",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from ..errors import DataError, UsageError
 from ..evaluate import Predictor
 from ..evaluate.pictures import draw_predictions, is_writable
 from . import page
+from .inside import visible
 from .maps import Explanation, explain
 from .overlays import overlay, projection
 
@@ -58,18 +60,10 @@ def _view(predictor: Predictor, path: str) -> torch.Tensor | DataError:
         return error
 
 
-def as_picture(view: torch.Tensor) -> np.ndarray:
-    """What a network sees (1, C, H, W) as uint8 (H, W, C); what is standardised is stretched to what can be shown."""
-    if view.is_floating_point():
-        view = (255 * (view - view.amin()) / (view.amax() - view.amin()).clamp(min=1e-6)).round().byte()
-    shown: np.ndarray = view[0].permute(1, 2, 0).cpu().numpy()
-    return shown
-
-
 def _answer(
     run: str, path: str, batch: torch.Tensor, found: Explanation, index: int, classes: Sequence[str]
 ) -> Answer:
-    view, back = as_picture(batch), None if found.projections is None else found.projections[index]
+    view, back = visible(batch)[0], None if found.projections is None else found.projections[index]
     own = found._replace(logits=found.logits[index], classes=found.classes[index], maps=found.maps[index],
                          projections=back)  # fmt: skip
     probabilities = own.logits.softmax(0)[own.classes]
@@ -132,7 +126,7 @@ def section(answer: Answer) -> str:
     pairs = zip(answer.pictures, answer.names, answer.probabilities, strict=True)
     parts = [page.tile(answer.view, ["what the network sees"]),
              *(page.tile(picture, [name, f"{probability:.1%}"]) for picture, name, probability in pairs)]  # fmt: skip
-    return f"<h3>{page.escape(answer.run)}: {answer.explanation.method}{page.escape(row)}</h3>" + page.tiles(parts)
+    return f"<h3>{html.escape(answer.run)}: {answer.explanation.method}{html.escape(row)}</h3>" + page.tiles(parts)
 
 
 MEANS = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,7 +170,7 @@ def view(eye: Eye, images: Tensor, row: str) -> View:
     parts = images.split(AT_ONCE)
     for part in tqdm(parts, "receptive field", leave=False, disable=not sys.stderr.isatty(), unit="batch"):
         given = _given(eye, part)
-        with _evaluating_with_gradients(network):
+        with evaluating(network), torch.inference_mode(False), torch.enable_grad():
             output = network.taps(given.requires_grad_(), row)[row]
             if output.dim() == 4:
                 place = output.shape[2] // 2, output.shape[3] // 2
@@ -240,9 +239,3 @@ def _side(gradient: np.ndarray, field: Box) -> int:
     if not held[-1] > 0:
         return 0
     return round(2 * float(away[order][np.searchsorted(held, MASS * held[-1])]) + 1)
-
-
-@contextlib.contextmanager
-def _evaluating_with_gradients(network: nn.Module) -> Iterator[None]:
-    with evaluating(network), torch.inference_mode(False), torch.enable_grad():
-        yield

@@ -12,7 +12,6 @@ below 0 where something speaks against it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
+from ..evaluate import evaluating
 from ..network import Network
 
 STEPS = 128  # of the way from a grey picture, along which gradients are integrated
@@ -73,7 +73,7 @@ def explain(
     if method == "cam" and end is None:
         raise UsageError(f"{_called(network)} does not end in global average pooling, so class activation maps are not "
                          "exact; take --method gradcam")  # fmt: skip
-    with _as_tested(network):
+    with evaluating(network), torch.inference_mode(False), torch.no_grad():
         logits, before = _answered(network, images, end if method == "cam" else None)
         if classes is None:
             classes = logits.topk(min(top, logits.shape[1]), 1).indices
@@ -123,19 +123,6 @@ def _called(network: Network) -> str:
 
 def _parts(network: Network, name: str) -> Iterator[nn.Module]:
     return network.get_submodule(name).modules()
-
-
-@contextmanager
-def _as_tested(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and gradients as they are asked for."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        with torch.inference_mode(False), torch.no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _answered(network: Network, images: Tensor, end: Pooled | None) -> tuple[Tensor, Tensor]:

@@ -169,11 +169,6 @@ def anchor(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower())
 
 
-def escape(words: str) -> str:
-    """Words as HTML has them."""
-    return html.escape(words)
-
-
 def isolated(name: str) -> str:
     """A name from outside within words of ours, so that its direction changes nothing around it."""
     return f"\u2068{name}\u2069"

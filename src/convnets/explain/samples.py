@@ -11,7 +11,8 @@ from ..data import normalise, prepare
 from ..data.statistics import stacked
 from ..runs import Loaded
 from . import page
-from .answers import MEANS, as_picture
+from .answers import MEANS
+from .inside import visible
 from .maps import explain
 from .outcome import Outcome
 from .overlays import overlay
@@ -33,7 +34,7 @@ def explanations(loaded: Loaded, outcome: Outcome) -> str:
     found = explain(loaded.network, images, classes=asked)
     rows = []
     for place, index in enumerate(chosen.tolist()):
-        view, about = as_picture(views[place : place + 1]), outcome.describe(index)
+        view, about = visible(views[place : place + 1])[0], outcome.describe(index)
         names = list(dict.fromkeys((about["guess"], about["class"])))  # one where it is right
         parts = [page.tile(view, [PurePath(about["picture"]).name], len(names) == 1)]
         for name, map_ in zip(names, found.maps[place], strict=False):

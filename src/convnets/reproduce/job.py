@@ -72,6 +72,7 @@ def run(
     except _EnoughError:
         pass
     found |= {"epochs": training.epoch, "rate": recipe.optimizer.lr, "seconds": round(watcher.seconds, 2)}
+    found["before"] = watcher.before
     found |= {"curves": watcher.curves, "chance": watcher.chance} | watcher.last(found.get("diverged", False))
     if training.average:
         with training.averaged():
@@ -168,7 +169,8 @@ class Watcher:
         self.curves: dict[str, list[float]] = {key: [] for key in ("train_loss", "train_error", "test_error")}
         self.seconds = 0.0  # of training alone, without the first epoch
         self.chance = 100 * (1 - 1 / training.network.num_classes)
-        self.began = self.saved = time.perf_counter()
+        self.began = self.saved = self.made = time.perf_counter()
+        self.before = 0.0  # seconds that earlier calls took
 
     def watch(self, groups: Iterable[list[Batch]], training: Training) -> Iterator[list[Batch]]:
         self.began = time.perf_counter()
@@ -199,14 +201,15 @@ class Watcher:
         tensors, state = self.training.tensors(), self.training.state()
         tensors |= {f"probe.{n}.{key}": tensor for n, probe in enumerate(self.probes)
                     for key, tensor in probe.tensors().items()}  # fmt: skip
-        state |= {"made_with": self.made_with, "curves": self.curves, "seconds": self.seconds}
+        state |= {"made_with": self.made_with, "curves": self.curves, "seconds": self.seconds,
+                  "before": self.before + time.perf_counter() - self.made}  # fmt: skip
         checkpoint.save(path, tensors, state | {"probes": [probe.state() for probe in self.probes]})
         self.saved = time.perf_counter()
 
     def restore(self, tensors: dict[str, torch.Tensor], state: Values) -> None:
         """Go on from what was kept."""
         self.training.restore(tensors, state)
-        self.curves, self.seconds = state["curves"], state["seconds"]
+        self.curves, self.seconds, self.before = state["curves"], state["seconds"], state["before"]
         for number, (probe, values) in enumerate(zip(self.probes, state["probes"], strict=True)):
             probe.restore(under(f"probe.{number}.", tensors), values)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +11,10 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ..data import Loader
 from ..evaluate import evaluate_network, evaluating
-from ..layers import Residual
+from ..explain.inside import reuse
 from ..models.senet import SqueezeExcitation
 from ..train.state import Training
+from .lesions import Lesions
 from .probes import Quiet, Values, images_of, test_images
 
 if TYPE_CHECKING:
@@ -73,96 +73,19 @@ class Responses(Quiet):
         return {"responses": [round(value, 4) for value in found], "response": round(float(np.mean(found)), 4)}
 
 
-class Lesions(Quiet):
-    """Test error with one block left out, each in turn, with several left out at random, and with random pairs of
-    blocks of a stage in each other's place."""
-
-    def __init__(self, several: tuple[int, ...] = (1, 2, 3, 4, 6), draws: int = 5, pictures: int = 1000) -> None:
-        self.several, self.draws, self.pictures = several, draws, pictures
-
-    def end(self, training: Training, data: Pictures) -> Values:
-        network = training.network
-        images, labels = test_images(training, data, self.pictures)
-        parts, nothing = removable(network)
-
-        def error(without: list[int]) -> float:
-            hooks = [parts[index].register_forward_hook(nothing) for index in without]
-            with evaluating(network):
-                wrong = float((network(images).argmax(1) != labels).float().mean())
-            for hook in hooks:
-                hook.remove()
-            return round(100 * wrong, 2)
-
-        draw = np.random.default_rng(training.recipe.seed)
-        counts = [count for count in self.several if count <= len(parts)]
-        whole, singles = error([]), [error([index]) for index in range(len(parts))]
-        many = {count: float(np.mean([error(list(draw.choice(len(parts), count, replace=False)))
-                                      for _ in range(self.draws)])) for count in counts}  # fmt: skip
-        swapped = {}
-        for count in self.several if exchangeable(network) else ():
-            errors = []
-            for _ in range(self.draws):
-                pairs = [exchangeable(network)[n] for n in draw.integers(len(exchangeable(network)), size=count)]
-                swap(pairs)
-                errors.append(error([]))
-                swap(pairs[::-1])
-            swapped[f"swapped_{count}"] = round(float(np.mean(errors)), 2)
-        return {"whole": whole, "without_one": singles, "lesion": round(float(np.mean(singles)) - whole, 3),
-                **{f"without_{count}": round(value, 2) for count, value in many.items()}, **swapped}  # fmt: skip
-
-
-def removable(network: nn.Module) -> tuple[list[nn.Module], Any]:
-    """The bodies of residual blocks, in whose place comes zero; of a network without any, the rows that keep the shape
-    of the map, in whose place comes their own input. And the hook that does it."""
-    blocks: list[nn.Module] = [block.body for block in network.modules() if isinstance(block, Residual)]
-    if blocks:
-        return blocks, lambda module, given, output: torch.zeros_like(output)
-    rows = []
-    for row in network.children():
-        convs = [part for part in row.modules() if isinstance(part, nn.Conv2d)]
-        if convs and all(conv.in_channels == conv.out_channels and conv.stride == (1, 1) for conv in convs):
-            rows.append(row)
-    return rows, lambda module, given, output: given[0]
-
-
-def exchangeable(network: nn.Module) -> list[tuple[Residual, Residual]]:
-    """The pairs of residual blocks of a row that keep the shape of the map."""
-    found = []
-    for row in network.children():
-        blocks = [block for block in row.children() if isinstance(block, Residual)]
-        found += list(combinations(blocks[1:], 2))
-    return found
-
-
-def swap(pairs: list[tuple[Residual, Residual]]) -> None:
-    """Let the blocks of each pair change their bodies, one pair after the other."""
-    for one, other in pairs:
-        one.body, other.body = other.body, one.body
-
-
 class Reuse(Quiet):
     """Fig. 5 of DenseNet: in each block, the mean absolute weight of each layer on each earlier one's features."""
 
     def end(self, training: Training, data: Pictures) -> Values:
         maps: dict[str, list[list[float]]] = {}
         first, early, last = list[float](), list[float](), list[float]()
-        for name, row in training.network.named_children():
-            if not name.startswith("block"):
-                continue
-            layers = list(row.children())
-            convs = [next(part for part in layer.modules() if isinstance(part, nn.Conv2d)) for layer in layers]
-            growth = [part for part in layers[0].modules() if isinstance(part, nn.Conv2d)][-1].out_channels
-            begin = convs[0].in_channels
-            grid = []
-            for depth, conv in enumerate(convs):
-                weights = conv.weight.detach().abs().mean((0, 2, 3))
-                cuts = [begin] + [growth] * depth
-                grid.append([float(part.mean()) for part in weights.split(cuts)])
-            maps[name] = [[round(value / max(max(line), 1e-9), 3) for value in line] for line in grid]
-            early += [value for line in maps[name][2:] for value in line[1:-1]]
-            last += [line[-1] for line in maps[name][2:]]
-            if len(maps) > 1:  # the first block's input is no transition's
-                first += [line[0] for line in maps[name][2:]]
+        for block in reuse(training.network):
+            layers = [line[~np.isnan(line)] for line in block.weights[: len(block.sources) - 1]]  # but what is behind
+            shares = [[round(value / max(line.max(), 1e-9), 3) for value in line.tolist()] for line in layers]
+            early += [value for line in shares[2:] for value in line[1:-1]]
+            last += [line[-1] for line in shares[2:]]
+            first += [line[0] for line in shares[2:]] if maps else []  # the first block's input is no transition's
+            maps[block.block] = shares
         found = {"half_of_last": np.mean(last) / 2, "block_input": np.mean(first), "earlier_layers": np.mean(early)}
         return {"reuse": maps} | {name: round(float(value), 4) for name, value in found.items()}
 

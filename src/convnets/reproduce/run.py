@@ -118,7 +118,8 @@ def carry_out(
         values = measures.MEASURES[plan.experiment.measure](plan, arm, seed)
     else:
         values = job.run(plan, arm, seed, rate, share, kept, made_with)
-    return values | {"took": round(time.perf_counter() - began, 2), "made_with": made_with}
+    took = time.perf_counter() - began + values.pop("before", 0.0)
+    return values | {"took": round(took, 2), "made_with": made_with}
 
 
 def fingerprint(plan: Plan, arm: str, rate: float | None, share: float) -> str:
