@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import resource
 import statistics
 import sys
@@ -33,6 +34,7 @@ from .tuning import prepared
 
 MEASURED_STEPS = 5  # after one that is not counted
 COLUMNS, ROWS = 60, 6
+STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -172,5 +174,8 @@ def _wait(device: torch.device) -> None:
 def _peak_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    own = re.search(r"VmHWM:\s*(\d+)", STATUS.read_text()) if STATUS.exists() else None
+    if own:  # Linux's ru_maxrss would start at the peak of the process that began this one
+        return int(own[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
