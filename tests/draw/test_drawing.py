@@ -84,7 +84,9 @@ def test_the_sizes_are_the_layer_tables() -> None:
     plain = as_json(drawing("resnet50"))
     table = models.describe("resnet50")["rows"]
     assert [(row["name"], row["output"]) for row in plain["rows"]] == [(row["name"], row["output"]) for row in table]
-    assert "25.6 M parameters" in plain["size"]
+    described = drawing("resnet50")
+    assert described.lines[1] == "25.6 M parameters · 3.86 G multiply-adds · input 3 × 224 × 224"
+    assert (plain["parameters"], plain["multiply_adds"]) == (25_557_032, models.describe("resnet50")["multiply_adds"])
 
 
 def test_equal_blocks_are_folded_with_their_count() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -56,4 +57,6 @@ def test_the_picture_is_well_formed_and_the_command_writes_it(tmp_path: Path, mo
     assert CliRunner().invoke(command).output == "written: timeline.svg\n"
     text = (tmp_path / "timeline.svg").read_text()
     assert ElementTree.fromstring(text) is not None and text == timeline()
-    assert '"alexnet"' in CliRunner().invoke(command, ["--json"]).output
+    said = json.loads(CliRunner().invoke(command, ["--json"]).output)
+    assert {"family": "resnet", "year": 2015, "builds_on": ["vgg"], "idea": "shortcuts"} in said["tree"]
+    assert len(said["points"]) == len(points())

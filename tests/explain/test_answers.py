@@ -87,7 +87,9 @@ def test_the_numbers_are_the_predictors(folder: Path) -> None:
         assert (guess["class"], guess["index"]) == (expected.name, expected.index)
         assert guess["probability"] == pytest.approx(expected.probability, abs=1e-5)
     assert np.array(said["top"][0]["map"]).shape == (16, 16)
-    assert said["row"] == "stage2" and said["method"] == "gradcam"
+    assert said["row"] == "stage2" and said["method"] == "gradcam" and "projection" not in said["top"][0]
+    back = json.loads(invoked(folder, str(folder / "b.png"), "--json", "--method", "deconv").output)["top"][0]
+    assert np.allclose(np.abs(back["projection"]).max(0), back["map"], rtol=1e-4)
 
 
 def test_networks_side_by_side(folder: Path, tmp_path: Path) -> None:

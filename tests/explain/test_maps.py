@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from convnets import models, papers, runs
 from convnets.data import normalise, open_source
 from convnets.errors import UsageError
-from convnets.explain.maps import METHODS, chosen_row, explain, gradient_maps, occluded, pooled
+from convnets.explain.maps import METHODS, chosen_row, explain, gradient_maps, occluded, pooled, projected
 from convnets.explain.overlays import heat, overlay, projection
 
 from ..networks import small, smallest_input
@@ -207,3 +207,32 @@ def test_the_small_names_are_one_of_each_family() -> None:
     assert set(SMALL) == set(papers.families())
     assert all(papers.find(name).family == family for family, name in SMALL.items())
     assert smallest_input("resnet20")[0] <= 32
+
+
+def test_a_unit_is_projected_back_through_its_switch_and_filter() -> None:
+    """Convolution, ReLU, pooling: the filter lies where the pooling found its largest output, and nothing else."""
+    from convnets.network import Network
+
+    rows = {"conv": nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2)), "fc": nn.Flatten()}
+    network = Network(rows, head="fc", initialise=lambda name, module: None)
+    images = pictures(2, 10, 1)
+    conv, places = network.get_submodule("conv")[0], [(1, 2), (3, 0)]  # type: ignore[index]
+    nn.init.constant_(conv.bias, 9.0)  # every unit answers
+    found = projected(network, images, "conv", 1, places)
+    for number, (y, x) in enumerate(places):
+        window = conv(images)[number, 1, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].flatten()
+        down, across = divmod(int(window.argmax()), 2)
+        expected = torch.zeros(1, 10, 10)
+        top, left = 2 * y + down, 2 * x + across
+        expected[:, top : top + 3, left : left + 3] = conv.weight[1].detach()
+        assert torch.allclose(found[number], expected)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "resnet20"])
+def test_a_class_is_projected_as_the_unit_of_the_last_row_that_it_is(name: str) -> None:
+    network, shape = small(name)
+    images = pictures(1, shape[1], shape[0])
+    asked = explain(network, images, method="deconv", classes=torch.tensor([[3]]))
+    last = [row for row, _ in network.named_children()][-1]
+    assert asked.projections is not None
+    assert torch.allclose(projected(network, images, last, 3, [(0, 0)]), asked.projections[:, 0], atol=1e-6)

@@ -46,6 +46,9 @@ def test_its_numbers_are_those_of_the_evaluation(made: Report, one_run: Path, na
     assert gaps / own.n == pytest.approx(own.calibration_error, abs=1e-4)
     assert sum(one["n"] for one in found["calibration"]) == own.n
     assert made.outcome.probabilities.sum(1) == pytest.approx(1, abs=1e-5)
+    for index, one in zip(made.sample.chosen, found["explanations"], strict=True):
+        assert one.items() >= made.outcome.describe(index).items()
+        assert set(one["maps"]) == {one["guess"], one["class"]} and np.array(one["maps"][one["guess"]]).ndim == 2
     assert found["cost"]["parameters"] == sum(one.numel() for one in loaded.network.parameters())
 
 

@@ -26,11 +26,20 @@ KINDS = {
 
 
 class Drawing(NamedTuple):
-    """A network ready to be drawn: what stands above it, and its rows."""
+    """A network ready to be drawn: its name, paper and size, its input (C, H, W), and its rows."""
 
     title: str
-    lines: tuple[str, str]
+    paper: str
+    parameters: int
+    multiply_adds: int
+    input: tuple[int, ...]
     rows: list[Row]
+
+    @property
+    def lines(self) -> tuple[str, str]:
+        """What stands under the name."""
+        size = f"{_large(self.parameters)} parameters · {_large(self.multiply_adds)} multiply-adds"
+        return self.paper, f"{size} · input {by(self.input)}"
 
 
 def drawing(name: str, detail: str = "block", **overrides: Any) -> Drawing:
@@ -49,8 +58,7 @@ def drawing(name: str, detail: str = "block", **overrides: Any) -> Drawing:
     parameters, adds = (sum(getattr(row, key) for row in table) for key in ("parameters", "multiply_adds"))
     changed = "".join(f", {key}={value}" for key, value in overrides.items())
     paper = entry.paper
-    size = f"{_large(parameters)} parameters · {_large(adds)} multiply-adds · input {by(shape)}"
-    return Drawing(f"{entry.name}{changed}", (f"{paper.authors}, {paper.year}", size), _joined(rows))
+    return Drawing(f"{entry.name}{changed}", f"{paper.authors}, {paper.year}", parameters, adds, shape, _joined(rows))
 
 
 def _heads(network: Network, detail: str) -> dict[str, tuple[Part, ...]]:
@@ -143,7 +151,7 @@ def as_json(one: Drawing) -> dict[str, Any]:
     """The numbers behind a drawing."""
     rows = [{"name": row.name, "output": list(row.output), "parts": [as_plain(part) for part in row.parts]}
             | ({"head": [as_plain(part) for part in row.head]} if row.head else {}) for row in one.rows]  # fmt: skip
-    return {"title": one.title, "paper": one.lines[0], "size": one.lines[1], "rows": rows}
+    return {**one._asdict(), "rows": rows}
 
 
 def by(shape: tuple[int, ...]) -> str:

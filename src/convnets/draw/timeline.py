@@ -82,6 +82,13 @@ def points() -> list[Point]:
     return found
 
 
+def as_json() -> dict[str, Any]:
+    """What the picture shows: the families with their years and whom they build on, and the published results."""
+    tree = [{"family": family, "year": _years()[family], "builds_on": list(parents), "idea": idea}
+            for family, (parents, idea) in TREE.items()]  # fmt: skip
+    return {"tree": tree, "points": [point._asdict() for point in points()]}
+
+
 def timeline() -> str:
     """The picture as SVG."""
     bottom = TOP + LANE * (max(LANES.values()) + 1)
@@ -114,11 +121,15 @@ def _mark(family: str, x: float, y: float, hollow: bool = False, said: str = "")
     return f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" class="{classes}"{turned}>{title}</rect>'
 
 
+def _years() -> dict[str, int]:
+    """The year of each family's paper."""
+    entries = [papers.find(name) for name in papers.names()]
+    return {family: next(one.paper.year for one in entries if one.family == family) for family in TREE}
+
+
 def _place(family: str) -> tuple[float, float]:
     """The left end of a family's card, and its middle line."""
-    years = {name: papers.find(next(n for n in papers.names() if papers.find(n).family == name)).paper.year
-             for name in TREE}  # fmt: skip
-    return 24 + (years[family] - 2012) * (WIDE - 48 - CARD) / 6, TOP + LANE * LANES[family] + HEIGHT / 2
+    return 24 + (_years()[family] - 2012) * (WIDE - 48 - CARD) / 6, TOP + LANE * LANES[family] + HEIGHT / 2
 
 
 def _tree() -> list[str]:

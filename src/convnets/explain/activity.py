@@ -17,7 +17,9 @@ from ..evaluate import evaluating
 from ..evaluate.features import BATCH, ON_A_CPU, Eye
 from ..models.senet import SqueezeExcitation
 from ..models.table import Field
-from .inside import Box, box_of, check_row, ready, visible
+from .inside import Box, box_of, check_row, given, ready, visible
+from .maps import projected
+from .overlays import projection
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class Watched:
 @dataclass(frozen=True)
 class Cut:
     """A picture of the split cut to what a unit sees of it: its number, file and class, the unit's output, and where
-    the unit is in its map and its receptive field in the picture. `pixels` uint8 (H, W, C)."""
+    the unit is in its map and its receptive field in the picture. `pixels` uint8 (H, W, C), and of the same place what
+    the unit projects `back` to them, uint8 (H, W, 3) around a middle grey."""
 
     index: int
     name: str
@@ -107,6 +110,7 @@ class Cut:
     place: tuple[int, int]
     field: Box
     pixels: np.ndarray
+    back: np.ndarray
 
 
 def watch(eye: Eye, split: Split, row: str, classes: int) -> Watched:
@@ -143,19 +147,23 @@ def watch(eye: Eye, split: Split, row: str, classes: int) -> Watched:
 
 def strongest(eye: Eye, split: Split, peaks: Peaks, field: Field, channel: int, count: int = 9) -> list[Cut]:
     """The pictures of the split that excite a channel most, the strongest first, as in Fig. 2 of Zeiler and Fergus
-    (arXiv:1311.2901), each cut to the receptive field of the unit with the largest output.
+    (arXiv:1311.2901), each cut to the receptive field of the unit with the largest output, and what a deconvolutional
+    network projects of that output back to the pixels.
 
     Where a field reaches beyond the picture, the cut is moved inside it, so that all are of one size and show all that
     the unit sees of the picture.
     """
+    chosen = np.argsort(-peaks.values[:, channel], kind="stable")[:count].tolist()
+    images = ready(eye, [split.pictures.load(index) for index in chosen])
+    places = peaks.places[chosen, channel].tolist()
+    backs = projected(eye.network, given(eye, images), peaks.row, channel, places)
     found = []
-    for index in np.argsort(-peaks.values[:, channel], kind="stable")[:count].tolist():
-        row, column = peaks.places[index, channel].tolist()
-        picture = visible(ready(eye, [split.pictures.load(index)]))[0]
+    for index, (row, column), picture, back in zip(chosen, places, visible(images), backs, strict=True):
         box = box_of(field, (row, column))
-        pixels = picture[inside(box, picture.shape[:2])]
+        down, across = inside(box, picture.shape[:2])
         name, value = split.pictures.name(index), float(peaks.values[index, channel])
-        found.append(Cut(index, name, int(split.labels[index]), value, (row, column), box, pixels))
+        found.append(Cut(index, name, int(split.labels[index]), value, (row, column), box, picture[down, across],
+                         projection(back[:, down, across])))  # fmt: skip
     return found
 
 

@@ -15,7 +15,7 @@ from ..errors import DataError, UsageError
 from ..evaluate import Predictor
 from ..evaluate.pictures import draw_predictions, is_writable
 from . import page
-from .inside import visible
+from .inside import plain, visible
 from .maps import Explanation, explain
 from .overlays import overlay, projection
 
@@ -78,10 +78,11 @@ def _answer(
 def said(answer: Answer) -> dict[str, Any]:
     """The numbers behind an answer's pictures, as JSON has them."""
     own = answer.explanation
-    rows = zip(answer.names, own.classes.tolist(), answer.probabilities, own.maps.tolist(), strict=True)
-    guesses = [{"class": name, "index": index, "probability": probability,
-                "map": [[round(value, 5) for value in line] for line in map_]}
+    rows = zip(answer.names, own.classes.tolist(), answer.probabilities, own.maps, strict=True)
+    guesses = [{"class": name, "index": index, "probability": probability, "map": plain(map_)}
                for name, index, probability, map_ in rows]  # fmt: skip
+    for guess, back in zip(guesses, own.projections if own.projections is not None else (), strict=False):
+        guess["projection"] = plain(back)
     about = {"run": answer.run, "path": answer.path, "method": own.method, "top": guesses}
     return about | ({"row": own.row} if own.row else {})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -150,7 +151,7 @@ def feature_maps(eye: Eye, images: Tensor, row: str) -> np.ndarray:
     """
     check_row(eye.network, row)
     with evaluating(eye.network):
-        found = eye.network.taps(_given(eye, images[:1]), row)[row][0].float().cpu()
+        found = eye.network.taps(given(eye, images[:1]), row)[row][0].float().cpu()
     maps: np.ndarray = found.reshape(*found.shape, *(1,) * (3 - found.dim())).numpy()
     return maps
 
@@ -169,13 +170,13 @@ def view(eye: Eye, images: Tensor, row: str) -> View:
     total, place = np.zeros((height, width)), (0, 0)
     parts = images.split(AT_ONCE)
     for part in tqdm(parts, "receptive field", leave=False, disable=not sys.stderr.isatty(), unit="batch"):
-        given = _given(eye, part)
+        pixels = given(eye, part)
         with evaluating(network), torch.inference_mode(False), torch.enable_grad():
-            output = network.taps(given.requires_grad_(), row)[row]
+            output = network.taps(pixels.requires_grad_(), row)[row]
             if output.dim() == 4:
                 place = output.shape[2] // 2, output.shape[3] // 2
                 output = output[..., place[0], place[1]]
-            (gradient,) = torch.autograd.grad(output.sum(), given)
+            (gradient,) = torch.autograd.grad(output.sum(), pixels)
         total += gradient.abs().sum((0, 1)).double().cpu().numpy()
     field = box_of(seen, place)
     return View(row, field, total / len(images), _side(total, field))
@@ -208,6 +209,15 @@ def stretched(cells: np.ndarray) -> np.ndarray:
     return levels
 
 
+def plain(values: np.ndarray | Tensor) -> list[Any]:
+    """Nested lists of numbers with five digits, as JSON has them."""
+    return _short(values.tolist())
+
+
+def _short(values: list[Any]) -> list[Any]:
+    return [_short(one) if isinstance(one, list) else float(f"{one:.5g}") for one in values]
+
+
 def _is_dense(layer: nn.Module) -> bool:
     """Whether it hands on all that it gets and adds something of its own."""
     parts = dict(layer.named_children())
@@ -225,7 +235,8 @@ def _vector(parameter: Tensor | None) -> np.ndarray:
     return values
 
 
-def _given(eye: Eye, images: Tensor) -> Tensor:
+def given(eye: Eye, images: Tensor) -> Tensor:
+    """Prepared pictures as they are handed to the network: on its device, normalised."""
     return normalise(images.to(eye.device), eye.preprocess, eye.statistics)
 
 

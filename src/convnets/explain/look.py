@@ -24,6 +24,7 @@ from .inside import (
     feature_maps,
     first_filters,
     norms,
+    plain,
     ready,
     reuse,
     view,
@@ -101,16 +102,16 @@ def look(
 def as_json(seen: Look) -> dict[str, Any]:
     """The numbers behind each picture of the page, as JSON values."""
     parts: dict[str, Any] = {
-        "filters": {"layer": seen.filters.layer, "weights": _plain(seen.filters.weights[:FILTERS])},
-        "batch_normalisation": [{"row": one.row, "gamma": _plain(one.gamma), "beta": _plain(one.beta)}
+        "filters": {"layer": seen.filters.layer, "weights": plain(seen.filters.weights[:FILTERS])},
+        "batch_normalisation": [{"row": one.row, "gamma": plain(one.gamma), "beta": plain(one.beta)}
                                 for one in seen.norms],
         "dense_connections": [_of_reuse(one) for one in seen.reuse],
     }  # fmt: skip
     if seen.maps is not None:
-        parts["maps"] = _plain(seen.maps[:MAPS])
+        parts["maps"] = plain(seen.maps[:MAPS])
     if seen.view is not None:
         where = {"theoretical": list(seen.view.field[2:]), "effective": seen.view.side, "box": list(seen.view.field)}
-        parts["receptive_field"] = {**where, "gradient": _plain(seen.view.gradient)}
+        parts["receptive_field"] = {**where, "gradient": plain(seen.view.gradient)}
     if seen.watched is not None:
         parts["activations"] = [
             {"row": one.row, "mean": one.mean, "deviation": one.deviation, "zeros": one.zeros, "units": one.units,
@@ -131,7 +132,7 @@ def quartiles(values: np.ndarray) -> list[float]:
 
 
 def _of_reuse(one: Reuse) -> dict[str, Any]:
-    rows = [_plain(row[np.isfinite(row)]) for row in one.weights]
+    rows = [plain(row[np.isfinite(row)]) for row in one.weights]
     return {"block": one.block, "sources": list(one.sources), "readers": dict(zip(one.readers, rows, strict=True))}
 
 
@@ -144,12 +145,7 @@ def _of_gates(seen: Look, gate: Gates) -> dict[str, Any]:
     """The gates of the classes shown where the unit is shown, else only their mean and deviation."""
     about = {"unit": gate.unit, "mean": float(gate.mean.mean()), "deviation_between_classes": gate.spread}
     shown = seen.shown_classes if gate in seen.shown_gates else []
-    return about | ({"gates": {seen.classes[one]: _plain(gate.means[one]) for one in shown}} if shown else {})
-
-
-def _plain(values: np.ndarray) -> Any:
-    """Nested lists of numbers with five digits."""
-    return [_plain(one) if one.ndim else float(f"{one:.5g}") for one in values]
+    return about | ({"gates": {seen.classes[one]: plain(gate.means[one]) for one in shown}} if shown else {})
 
 
 def _finite(part: Any) -> Any:

@@ -12,7 +12,7 @@ from . import charts
 from .activity import Cut, Gates
 from .inside import Box, stretched
 from .look import FILTERS, MAPS, Look, quartiles
-from .page import cards, encoded, isolated, mosaic, page, paragraph, picture, sheets, table
+from .page import beside, cards, encoded, isolated, mosaic, page, paragraph, picture, sheets, table
 
 CHANNELS = 64  # gates in a chart: of more, as many evenly spread
 THEORETICAL, EFFECTIVE = charts.COLOURS[1], charts.COLOURS[5]
@@ -66,11 +66,13 @@ def _strongest(seen: Look) -> str:
     assert seen.watched is not None
     words = (
         f"For some channels of {seen.row} the nine pictures, of {len(seen.watched.peaks.values):,}, with the largest "
-        "outputs, each cut to what the unit with that output sees (Zeiler and Fergus 2013, Fig. 2)."
+        "outputs, each cut to what the unit with that output sees, and on the right what of it that unit answers to, "
+        "as a deconvolutional network projects it back to the pixels (Zeiler and Fergus 2013, Fig. 2)."
     )
     figures = []
     for channel, cuts in seen.strongest.items():
-        sheet = mosaic(np.stack([cut.pixels for cut in cuts]), 3, 64)
+        own = mosaic(np.stack([cut.pixels for cut in cuts]), 3, 64)
+        sheet = beside(own, mosaic(np.stack([cut.back for cut in cuts]), 3, 64))
         reach = f"{cuts[0].value:.3g} to {cuts[-1].value:.3g}"
         figures.append(_sheet(sheet, f"channel {channel}", f"channel {channel}: {reach}; {_classes(seen, cuts)}"))
     return paragraph(words) + sheets(figures, halves=True)

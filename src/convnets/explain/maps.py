@@ -11,7 +11,8 @@ below 0 where something speaks against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -205,23 +206,53 @@ def _gradients(network: Network, images: Tensor, classes: Tensor) -> Tensor:
     return torch.stack(found, 1).detach()
 
 
-def _with_rule(rule: Callable[[Any, Any], Tensor]) -> Callable[[Network, Tensor, Tensor], Tensor]:
-    """Gradients where every ReLU hands back what the `rule` makes of (gradient below it, gradient above it)."""
+def guided(network: Network, images: Tensor, classes: Tensor) -> Tensor:
+    """Gradients that every ReLU hands back only where they are positive and its output was. (N, k, C, H, W)"""
+    with _handing_back(network, lambda below, above: below.clamp(min=0)):
+        return _gradients(network, images, classes)
 
-    def back(network: Network, images: Tensor, classes: Tensor) -> Tensor:
-        relus = [part for part in network.modules() if isinstance(part, nn.ReLU)]
 
-        def hand_back(module: nn.Module, below: Any, above: Any) -> tuple[Tensor]:
-            return (rule(below[0], above[0]),)
+def deconvolved(network: Network, images: Tensor, classes: Tensor) -> Tensor:
+    """ZFNet's deconvolutional network: rectified on the way back alone, with the switches of the way there.
 
-        hooks = [relu.register_full_backward_hook(hand_back) for relu in relus]
-        try:
-            return _gradients(network, images, classes)
-        finally:
-            for hook in hooks:
-                hook.remove()
+    (N, k, C, H, W).
+    """
+    with _handing_back(network, _rectified):
+        return _gradients(network, images, classes)
 
-    return back
+
+def projected(network: Network, images: Tensor, row: str, channel: int, places: Sequence[Sequence[int]]) -> Tensor:
+    """What the deconvolutional network makes of one unit of each picture, as in ZFNet's Fig. 2. (N, C, H, W)
+
+    The units are those of `channel` in the row's output, at these N places (y, x) of its map.
+    """
+    with evaluating(network), torch.inference_mode(False), torch.enable_grad(), _handing_back(network, _rectified):
+        pixels = images.detach().clone().requires_grad_()
+        output = network.taps(pixels, row)[row]
+        maps = output if output.dim() == 4 else output[..., None, None]
+        units = [maps[number, channel, y, x] for number, (y, x) in enumerate(places)]
+        (back,) = torch.autograd.grad(torch.stack(units).sum(), pixels)
+    return back.detach()
+
+
+@contextmanager
+def _handing_back(network: Network, rule: Callable[[Tensor, Tensor], Tensor]) -> Iterator[None]:
+    """Every ReLU hands back what the `rule` makes of (gradient below it, gradient above it)."""
+
+    def hand_back(module: nn.Module, below: Any, above: Any) -> tuple[Tensor]:
+        return (rule(below[0], above[0]),)
+
+    relus = [part for part in network.modules() if isinstance(part, nn.ReLU)]
+    hooks = [relu.register_full_backward_hook(hand_back) for relu in relus]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _rectified(below: Tensor, above: Tensor) -> Tensor:
+    return above.clamp(min=0)
 
 
 def integrated(network: Network, images: Tensor, classes: Tensor, steps: int = STEPS) -> Tensor:
@@ -236,8 +267,6 @@ def integrated(network: Network, images: Tensor, classes: Tensor, steps: int = S
 
 
 METHODS: dict[str, Any] = {
-    "cam": _class_maps, "gradcam": gradient_maps, "occlusion": occluded,
-    "guided": _with_rule(lambda below, above: below.clamp(min=0)),  # only what is positive on both ways
-    "deconv": _with_rule(lambda below, above: above.clamp(min=0)),  # rectified on the way back alone
+    "cam": _class_maps, "gradcam": gradient_maps, "occlusion": occluded, "guided": guided, "deconv": deconvolved,
     "integrated": integrated,
 }  # fmt: skip

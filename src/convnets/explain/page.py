@@ -236,6 +236,11 @@ def mosaic(cells: np.ndarray, columns: int, least: int = 48, most: int = 96, gap
     return sheet
 
 
+def beside(left: np.ndarray, right: np.ndarray, gap: int = 16) -> np.ndarray:
+    """Two mosaics of one height as one, with a clear gap between them."""
+    return np.concatenate([left, np.zeros((len(left), gap, 4), np.uint8), right], 1)
+
+
 def tile(
     array: np.ndarray, lines: Sequence[str], right: bool | None = None, words: str = "", cell: str = "",
     most: int = 160,

@@ -19,7 +19,7 @@ from ..models.table import layer_table
 from ..runs import Loaded, RunFolder
 from ..runs.folder import RUN
 from ..spec import Recipe, division, flatten, to_dict
-from . import galleries, page, sections
+from . import galleries, page, samples, sections
 from .data_card import DataCard, data_card
 from .outcome import Outcome, ask, check_classes, pick_split
 
@@ -41,6 +41,7 @@ class Report:
     outcome: Outcome
     recipe: list[tuple[str, Any, str, bool]]
     results: list[dict[str, Any]]
+    sample: samples.Explained
     cost: dict[str, Any]
     card: DataCard
     noted: Path | None = None
@@ -68,6 +69,7 @@ class Report:
             "uncertain": [found.describe(index) for index in found.uncertain()[: galleries.SHOWN]],
             "suspects": [found.describe(index) for index in found.suspects()[: galleries.SHOWN]],
             "calibration": [one._asdict() for one in found.bins()],
+            "explanations": samples.as_json(self.sample, found),
             "cost": self.cost,
             "data_card": self.card.to_json(),
         }
@@ -105,6 +107,7 @@ def report(
         outcome=outcome,
         recipe=sourced_recipe(about),
         results=together(loaded, looked, name, measured),
+        sample=samples.explained(loaded, outcome),
         cost=cost_of(loaded, torch.device(device)),
         card=data_card(opened, untouched, seconds),
         noted=keep(loaded, looked, name, measured) if note and measured else None,

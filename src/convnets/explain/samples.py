@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,16 +13,25 @@ from ..data.statistics import stacked
 from ..runs import Loaded
 from . import page
 from .answers import MEANS
-from .inside import visible
-from .maps import explain
+from .inside import plain, visible
+from .maps import Explanation, explain
 from .outcome import Outcome
 from .overlays import overlay
 
 EACH = 4  # mistakes, and right answers
 
 
-def explanations(loaded: Loaded, outcome: Outcome) -> str:
-    """The surest mistakes, with where their answer and their class are seen, and right answers; HTML."""
+class Explained(NamedTuple):
+    """Pictures of a split by their numbers, uint8 (N, H, W, C) as the network saw them, and where it sees the class it
+    took each for and the right one."""
+
+    chosen: list[int]
+    views: np.ndarray
+    found: Explanation
+
+
+def explained(loaded: Loaded, outcome: Outcome) -> Explained:
+    """The surest mistakes and some right answers, spread over the split."""
     right = np.flatnonzero(outcome.right)
     spread = right[np.linspace(0, len(right) - 1, min(EACH, len(right))).astype(int)] if len(right) else right
     chosen = np.concatenate([outcome.mistakes()[:EACH], spread]).astype(int)
@@ -31,14 +41,27 @@ def explanations(loaded: Loaded, outcome: Outcome) -> str:
     device = next(loaded.network.parameters()).device
     asked = torch.from_numpy(np.stack([outcome.guesses[chosen], outcome.labels[chosen]], 1)).to(device)
     images = normalise(views.to(device), loaded.preprocess, loaded.statistics)
-    found = explain(loaded.network, images, classes=asked)
+    return Explained(chosen.tolist(), visible(views), explain(loaded.network, images, classes=asked))
+
+
+def section(sample: Explained, outcome: Outcome) -> str:
+    """The pictures with their maps, HTML."""
     rows = []
-    for place, index in enumerate(chosen.tolist()):
-        view, about = visible(views[place : place + 1])[0], outcome.describe(index)
+    for index, view, maps in zip(sample.chosen, sample.views, sample.found.maps, strict=True):
+        about = outcome.describe(index)
         names = list(dict.fromkeys((about["guess"], about["class"])))  # one where it is right
         parts = [page.tile(view, [PurePath(about["picture"]).name], len(names) == 1)]
-        for name, map_ in zip(names, found.maps[place], strict=False):
+        for name, map_ in zip(names, maps, strict=False):
             parts.append(page.tile(overlay(view, map_), [f"where {page.isolated(name)} is seen"]))
         rows.append(page.tiles(parts))
-    about_method = f"By {found.method}: {MEANS[found.method]} convnets explain shows more pictures, and other ways."
+    method = sample.found.method
+    about_method = f"By {method}: {MEANS[method]} convnets explain shows more pictures, and other ways."
     return page.paragraph(about_method) + page.cards(rows)
+
+
+def as_json(sample: Explained, outcome: Outcome) -> list[dict[str, Any]]:
+    """The numbers behind it: each picture's maps by class."""
+    abouts = [outcome.describe(index) for index in sample.chosen]
+    return [{**about, "method": sample.found.method,
+             "maps": {name: plain(map_) for name, map_ in zip((about["guess"], about["class"]), maps, strict=True)}}
+            for about, maps in zip(abouts, sample.found.maps, strict=True)]  # fmt: skip

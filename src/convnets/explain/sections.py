@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import papers
 from ..draw.drawing import drawing, picture
-from . import charts, galleries, page
+from . import charts, galleries, page, samples
 from .data_card import MOST, NAMED
 from .outcome import Outcome
-from .samples import explanations
 
 if TYPE_CHECKING:
     from .report import Report
@@ -37,7 +36,7 @@ def whole(found: Report) -> str:
         ("Uncertain", galleries.uncertain(outcome)),
         ("Likely mislabelled", galleries.suspects(outcome)),
         ("Calibration", calibration(outcome)),
-        ("Explanations", explanations(found.loaded, outcome)),
+        ("Explanations", samples.section(found.sample, outcome)),
         ("Speed and size", cost(found.cost)),
         ("Network", network(found)),
         ("Data", data(found)),
