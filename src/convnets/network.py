@@ -5,7 +5,6 @@ Auxiliary classifiers are a wrapper around it, so that a network returns the sam
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from bisect import bisect_left
 from collections import OrderedDict
@@ -220,24 +219,38 @@ def map_shape(rows: Mapping[str, nn.Module], in_channels: int, side: int) -> tup
 
 
 def hollow_copy(module: M) -> M:
-    """The module without its numbers: a copy whose tensors are one number each, seen in their shapes, without hooks.
+    """The module without its numbers: a copy whose tensors share memory that nobody writes to, without hooks.
 
     A batch of no pictures goes through it at once. On the meta device that would do the same, but PyTorch loads much to
     work out shapes there. Layers that keep the shape only hand on what they get, which saves half of a pass.
     """
-    memo: dict[int, Any] = {id(t): _hollow(t) for t in chain(module.parameters(), module.buffers())}
-    for part in module.modules():  # a user's hooks must not see the shapes that are only tried out
-        memo |= {id(hooks): OrderedDict() for hooks in (part._forward_pre_hooks, part._forward_hooks)}
-    copied = copy.deepcopy(module, memo)
-    for part in copied.modules():
-        if isinstance(part, KEEPING):
-            part.forward = nn.Identity().forward  # type: ignore[method-assign]
-    return copied
+    tensors = [*module.parameters(), *module.buffers()]
+    memory = torch.UntypedStorage(max((tensor.nbytes for tensor in tensors), default=0))  # which stays unused
+    twins: dict[int, Any] = {id(None): None, **{id(tensor): _hollow(tensor, memory) for tensor in tensors}}
+    twin: M = _twin(module, twins)
+    return twin
 
 
-def _hollow(tensor: Tensor) -> Tensor:
-    """A tensor of this shape and type that takes no memory."""
-    return torch.zeros((), dtype=tensor.dtype, device="cpu").expand(tensor.shape)
+def _twin(module: nn.Module, twins: dict[int, Any]) -> Any:
+    """A copy of the module made of the twins of its parts, which are kept, since a part may stand in several places."""
+    if id(module) not in twins:
+        twin = twins[id(module)] = type(module).__new__(type(module))
+        vars(twin).update(vars(module))
+        vars(twin).update(
+            _parameters={name: twins[id(tensor)] for name, tensor in module._parameters.items()},
+            _buffers={name: twins[id(tensor)] for name, tensor in module._buffers.items()},
+            _modules={name: _twin(part, twins) for name, part in module._modules.items()},  # type: ignore[arg-type]
+            _forward_hooks=OrderedDict(), _forward_pre_hooks=OrderedDict(),  # a user's must not see what is tried out
+        )  # fmt: skip
+        if isinstance(module, KEEPING):
+            twin.forward = nn.Identity().forward
+    return twins[id(module)]
+
+
+def _hollow(tensor: Tensor, memory: torch.UntypedStorage) -> Tensor:
+    """A tensor of this shape and type in that memory: contiguous, or convolutions would make it so first."""
+    whole = torch.empty(0, dtype=tensor.dtype, device="cpu").set_(memory)
+    return whole[: tensor.numel()].view(tensor.shape)
 
 
 def _pass(rows: Mapping[str, nn.Module], channels: int, height: int, width: int) -> tuple[tuple[int, ...], str | None]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
     from ..runs import Loaded
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@contextmanager
+def no_garbage() -> Iterator[None]:
+    """No search for garbage meanwhile: PyTorch's objects are many, and to look through them takes half of the time of
+    what only makes a network to read it off."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], right: Collection[int] = ()) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .. import papers
-from .common import assignments, picture_path
+from .common import assignments, no_garbage, picture_path
 
 
 @click.command()
@@ -28,10 +28,11 @@ def command(
     if not as_json:
         picture_path(str(path))
 
-    from ..draw.drawing import as_json as plain
-    from ..draw.drawing import drawing, picture
+    with no_garbage():
+        from ..draw.drawing import as_json as plain
+        from ..draw.drawing import drawing, picture
 
-    drawings = [drawing(names[0], detail, **values), *(drawing(one, detail) for one in names[1:])]
+        drawings = [drawing(names[0], detail, **values), *(drawing(one, detail) for one in names[1:])]
     if as_json:
         click.echo(json.dumps([plain(one) for one in drawings], ensure_ascii=False))
         return

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .. import papers
-from .common import assignments, picture_size, table
+from .common import assignments, no_garbage, picture_size, table
 
 
 @click.command()
@@ -22,9 +22,10 @@ def command(name: str, size: str | None, texts: tuple[str, ...], as_json: bool) 
     entry, values = papers.find(name), assignments(texts)
     height_width = picture_size(size) if size else None
 
-    from .. import models
+    with no_garbage():
+        from .. import models
 
-    described = models.describe(name, size=height_width, **values)
+        described = models.describe(name, size=height_width, **values)
     if as_json:
         click.echo(json.dumps(described, indent=2))
         return
