@@ -17,7 +17,7 @@ from convnets import models, runs
 from convnets.cli.explain import METHODS as OFFERED
 from convnets.cli.explain import command
 from convnets.evaluate import Predictor
-from convnets.explain.answers import MEANS, answers
+from convnets.explain.answers import MEANS, Answer, Files, answers
 from convnets.explain.maps import METHODS
 
 
@@ -93,14 +93,20 @@ def test_the_numbers_are_the_predictors(folder: Path) -> None:
 
 
 def test_networks_side_by_side(folder: Path, tmp_path: Path) -> None:
-    from convnets.explain.answers import write_page, write_pictures
-
-    path = str(folder / "b.png")
-    found: Any = [next(answers(name, Predictor(runs.load(folder / f"{name}.pth", model="resnet20")), [path]))
-                  for name in ("one", "two")]  # fmt: skip
-    assert [path.name for path in write_pictures(found, tmp_path)] == ["b.cam-one.png", "b.cam-two.png"]
-    page = write_page(found, tmp_path / "index.html").read_text()
+    path, files = str(folder / "b.png"), Files(tmp_path, [], several=True)
+    for name in ("one", "two"):
+        (answer,) = answers(name, Predictor(runs.load(folder / f"{name}.pth", model="resnet20")), [path])
+        assert isinstance(answer, Answer) and files.add(answer).name == f"b.cam-{name}.png"
+    page = files.page().read_text()
     assert page.count("<h2") == 1 and "one: cam" in page and "two: cam" in page
+
+
+def test_a_page_of_many_pictures_says_that_it_shows_the_first(folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("convnets.explain.answers.SHOWN", 1)
+    invoked(folder, str(folder / "b.png"), str(folder / "c.png"), "--out", str(tmp_path))
+    page = (tmp_path / "index.html").read_text()
+    assert "1 of the 2 pictures are on this page; each has a file." in page and ">b.png<" in page and ">c.png<" not in page
+    assert (tmp_path / "c.cam.png").exists()
 
 
 def test_every_method_is_offered_and_explained() -> None:

@@ -50,30 +50,36 @@ def command(
     bad = [item for item in items if isinstance(item, DataError)]
 
     from ..evaluate import Predictor
-    from ..explain.answers import answers, said, write_page, write_pictures
+    from ..explain.answers import Files, answers, said
 
     if not as_json:
         picture_path(str(out / "index.html"))
     loaded = load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
     asked = [(run or weights or "", loaded), *((other, load_run(other, None, None)) for other in others)]
-    found: list[Answer] = []
+    files, written, told = Files(out, names, len(asked) > 1), list[Path](), set[str]()
+    for error in bad:
+        tell(error, told)
     for name, source in asked:
         predictor = Predictor(source, input_size=img_size, device=pick_device(device))
         for answer in answers(name, predictor, names, method=method, row=row, top=top):
-            found += [] if isinstance(answer, DataError) else [answer]
-            bad += [answer] if isinstance(answer, DataError) else []
-    for error in dict.fromkeys(map(str, bad)):
-        click.echo(f"convnets: {error}", err=True)
-    if as_json:
-        for answer in found:
-            click.echo(json.dumps(said(answer), ensure_ascii=False))
-    elif found:
-        for answer in found:
-            say(answer, len(asked) > 1)
-        for path in [*write_pictures(found, out), write_page(found, out / "index.html")]:
-            click.echo(f"written: {path}")
-    if bad:
+            if isinstance(answer, DataError):
+                tell(answer, told)
+            elif as_json:
+                click.echo(json.dumps(said(answer), ensure_ascii=False))
+            else:
+                say(answer, len(asked) > 1)
+                written.append(files.add(answer))
+    for path in [*written, files.page()] if written else []:
+        click.echo(f"written: {path}")
+    if told:
         context.exit(2)
+
+
+def tell(error: DataError, told: set[str]) -> None:
+    """Report a picture that cannot be read, once."""
+    if str(error) not in told:
+        told.add(str(error))
+        click.echo(f"convnets: {error}", err=True)
 
 
 def is_ours(path: Path, out: Path) -> bool:

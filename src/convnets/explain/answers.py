@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from .maps import Explanation, explain
 from .overlays import overlay, projection
 
 TOGETHER = 16  # pictures at a time
+SHOWN = 200  # pictures on a page: with many more no browser is at ease
 
 
 class Answer(NamedTuple):
@@ -87,38 +89,49 @@ def said(answer: Answer) -> dict[str, Any]:
     return about | ({"row": own.row} if own.row else {})
 
 
-def write_pictures(found: Sequence[Answer], folder: Path) -> list[Path]:
-    """A PNG for each answer: what the network saw, and its classes' maps, the best first.
+class Files:
+    """Answers as files in a folder: a PNG for each as it comes, and a page of the first SHOWN pictures.
 
-    Raises UsageError where one would take the place of a picture that is explained, before any is written.
+    None of `sources`, the pictures that are explained, is written over. `several` networks explain each of them.
     """
-    several = len({answer.run for answer in found}) > 1
-    stems = [f"{Path(one.path).stem}.{one.explanation.method}" + f"-{Path(one.run).name}" * several for one in found]
-    paths = [folder / f"{stem}{f'-{count}' if (count := stems[:n].count(stem)) else ''}.png"
-             for n, stem in enumerate(stems)]  # fmt: skip
-    own = {Path(answer.path).resolve() for answer in found}
-    if taken := [path for path in paths if path.resolve() in own]:
-        raise UsageError(f"{taken[0]}: is one of the pictures; choose another folder with --out")
-    for answer, path in zip(found, paths, strict=True):
-        indices = answer.explanation.classes.tolist()
+
+    def __init__(self, folder: Path, sources: Sequence[str], several: bool) -> None:
+        self.folder, self.several, self.own = folder, several, {Path(path).resolve() for path in sources}
+        self.stems, self.methods, self.others = Counter[str](), set[str](), set[str]()
+        self.sections: dict[str, str] = {}  # by picture, those of several networks side by side
+
+    def add(self, answer: Answer) -> Path:
+        """The answer's PNG: what the network saw, and its classes' maps, the best first.
+
+        Raises UsageError where it would take the place of a picture that is explained.
+        """
+        method, indices = answer.explanation.method, answer.explanation.classes.tolist()
+        stem = f"{Path(answer.path).stem}.{method}" + f"-{Path(answer.run).name}" * self.several
+        path = self.folder / f"{stem}{f'-{count}' if (count := self.stems[stem]) else ''}.png"
+        if path.resolve() in self.own:
+            raise UsageError(f"{path}: is one of the pictures; choose another folder with --out")
         rows = zip(answer.pictures, answer.names, indices, answer.probabilities, strict=True)
         titles = [(picture, f"{name if is_writable(name) else f'class {index}'}\n{probability:.1%}", None)
                   for picture, name, index, probability in rows]  # fmt: skip
         draw_predictions([(answer.view, "what the\nnetwork sees", None), *titles], path, one_line=True)
-    return paths
+        self.stems[stem] += 1
+        self.methods.add(method)
+        if answer.path in self.sections or len(self.sections) < SHOWN:
+            self.sections[answer.path] = self.sections.get(answer.path, "") + section(answer)
+        else:
+            self.others.add(answer.path)
+        return path
 
-
-def write_page(found: Sequence[Answer], path: Path) -> Path:
-    """All answers as one page; those of several networks to the same picture side by side."""
-    by_picture: dict[str, list[Answer]] = {}
-    for answer in found:
-        by_picture.setdefault(answer.path, []).append(answer)
-    short = [Path(name).name for name in by_picture]
-    named = [name if short.count(Path(name).name) > 1 else Path(name).name for name in by_picture]
-    sections = [(name, "".join(map(section, same))) for name, same in zip(named, by_picture.values(), strict=True)]
-    methods = sorted({answer.explanation.method for answer in found})
-    under = " ".join(f"{method}: {MEANS[method]}" for method in methods) + " Each map by its own highest value."
-    return page.write(path, page.page("Explanations", sections, under))
+    def page(self) -> Path:
+        """The page, index.html in the folder."""
+        short = Counter(Path(name).name for name in self.sections)
+        sections = [(name if short[Path(name).name] > 1 else Path(name).name, content)
+                    for name, content in self.sections.items()]  # fmt: skip
+        said = [f"{method}: {MEANS[method]}" for method in sorted(self.methods)]
+        whole = len(sections) + len(self.others)
+        rest = [f"{len(sections)} of the {whole} pictures are on this page; each has a file."] if self.others else []
+        under = " ".join([*said, "Each map by its own highest value.", *rest])
+        return page.write(self.folder / "index.html", page.page("Explanations", sections, under))
 
 
 def section(answer: Answer) -> str:
