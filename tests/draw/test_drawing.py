@@ -139,7 +139,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ">vgg16<" in text and ">resnet34<" in text and "prefers-color-scheme:dark" in text
     assert not re.search(r"https?://(?!www.w3.org/2000/svg)", text), "it needs nothing from elsewhere"
     shown = CliRunner().invoke(command, ["alexnet", "--json", "--detail", "stage"])
-    assert '"conv 11x11/4, 96, relu"' in shown.output
+    assert '"conv 11x11/4, 96, relu"' in shown.output and '{"kind": "drop", "text": "dropout 0.5"}' in shown.output
     (tmp_path / "file").touch()
     refused = CliRunner().invoke(command, ["alexnet", "--out", "file/x.svg"])
     assert "cannot write" in str(refused.exception)

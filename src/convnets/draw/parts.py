@@ -227,7 +227,8 @@ def _takes(part: Part) -> bool:
 
 def _summary(row: nn.Module) -> Box:
     """A whole row in one box, in the words of the layer table."""
-    boxes = [part for part in boxes_of(_walk(row)) if part.kind not in ("bn", "act", "drop")]
+    boxes = boxes_of(_walk(row))
+    boxes = [box for box in boxes if box.kind not in ("bn", "act", "drop")] or boxes[:1]
     kind = "block" if len(boxes) > 1 else boxes[0].kind if boxes else "other"
     return Box(kind, operation(row))
 
