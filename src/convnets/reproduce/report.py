@@ -16,7 +16,7 @@ from ..runs import checkpoint
 from . import figures
 from .networks import SMALL
 from .run import RESULT, Results, Values, read_result
-from .verdict import RULE, Verdict, at, compared
+from .verdict import FAILS, HOLDS, OPEN, RULE, Verdict, at, compared
 
 USUAL = (
     "the usual recipe: SGD with momentum 0.9, rate 0.05 down a cosine, weight decay 5e-4, batches of 64, crops from a "
@@ -26,7 +26,8 @@ SCALE = (
     "Small networks, small pictures and few epochs on two processor cores: what is tried is the direction of a claim, "
     "not its number."
 )
-MARKS = {"holds": "✓", "does not hold at this scale": "✗", "undecided": "?"}
+MARKS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
+SEVERAL = {HOLDS: "hold", FAILS: "do not hold at this scale", OPEN: "are undecided"}
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; }
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -188,8 +189,8 @@ def write_scoreboard(folder: Path, to: Path) -> str:
             sections.append(_section(experiment, content, results, verdict, path, to))
     if not scores:
         raise UsageError(f"{folder}: no results there; convnets reproduce run ID makes them")
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    titles = "paper", "claim", "published", "ours", "verdict", "minutes", "command"
+    told = ", ".join(f"{count} {SEVERAL[verdict]}" for verdict, count in counts.items())
+    titles = "paper", "claim", "measured", "published", "ours", "verdict", "minutes", "command"
     head = f"| {' | '.join(titles)} |\n{'| --- ' * len(titles)}|"
     lines, pages = "\n".join(scores), "\n".join(sections)
     checkpoint.write_text(to, f"# The papers' claims, run again\n\n{len(scores)} claims: {told}. {SCALE}\n\n{RULE}\n\n"
@@ -213,7 +214,7 @@ def _score(experiment: Experiment, content: Values, results: Results, verdict: V
     minutes = f"{content['cost_seconds'] / 60:.0f}"
     claim = f"[{experiment.title}](#{_anchor(experiment.title)})"
     said = f"{MARKS[verdict.verdict]} {verdict.verdict}"
-    return _line([content["paper"], claim, published, ours, said, minutes, f"`{content['command']}`"])
+    return _line([content["paper"], claim, experiment.unit, published, ours, said, minutes, f"`{content['command']}`"])
 
 
 def _line(cells: list[str]) -> str:
