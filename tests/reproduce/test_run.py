@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from click.testing import CliRunner
 
 from convnets import experiments
 from convnets.cli.reproduce import command, read_minutes, read_sources
-from convnets.errors import UsageError
+from convnets.errors import ResourceError, UsageError
 from convnets.experiments import Arm, Setting
 from convnets.reproduce import Plan, budget, job, pictures, run
 from convnets.reproduce.networks import SMALL, build
+from convnets.reproduce.plan import TINY
 from convnets.reproduce.report import write_report, write_scoreboard
 from convnets.reproduce.sources import plan_of
+from convnets.spec import Step
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +38,7 @@ def test_every_experiment_runs(name: str, tmp_path: Path) -> None:
     """A few steps of every arm, and the report of that."""
     plan = plan_of(experiments.find(name), "tiny", {"": "digits"}, 1, "cpu")
     results: Any = {arm: {0: run.carry_out(plan, arm, 0, None, 1.0)} for arm in plan.experiment.arms}
-    result = run.write_result(plan, tmp_path, results)
+    result = run.write_result(plan, tmp_path, results, 1.0)
     lines = list(write_report(result))
     assert lines[0].startswith("? "), "one seed decides nothing"
     page = (tmp_path / "report.html").read_text()
@@ -107,7 +110,10 @@ def test_the_papers_scale() -> None:
     assert crops.setting.size == 32 and crops.setting.pictures == 0
     assert {"augment.pad=4", "preprocess.size=28"} <= set(crops.experiment.recipe)
     steps = plan_of(experiments.find("cosine"), "paper", {"": "digits"}, 3, "cpu")
-    assert "schedule.milestones=53,107" in steps.experiment.arms["steps"].recipe
+    for epochs, milestones in ((160, (53, 107)), (12, (4, 8)), (3, (1, 2))):
+        planned = dataclasses.replace(steps, epochs=epochs)
+        recipe, _ = job.recipe_of(planned, "steps", 0, pictures.load(TINY, "digits"), None, 1.0)
+        assert isinstance(recipe.schedule, Step) and recipe.schedule.milestones == milestones
     depth = plan_of(experiments.find("stochastic_depth_error"), "paper", {"": "digits"}, 3, "cpu")
     assert {arm.values["depth"] for arm in depth.experiment.arms.values()} == {110}
     small = plan_of(experiments.find("stochastic_depth_error"), "small", {"": "digits"}, 3, "cpu")
@@ -118,12 +124,23 @@ def test_the_budget_decides_epochs_and_width() -> None:
     setting = Setting(epochs=20, least_epochs=4, widths=(1.0, 0.5))
     plan = Plan(experiments.find("lrn"), setting, "digits", (0, 1, 2))
     paces = {"with": 2.0, "without": 2.0}  # 12 s an epoch of all, 6 with two workers
-    fitted = budget.within(plan, paces, 60.0, 2)
-    assert fitted is not None and fitted.epochs == int(budget.USED * 60 / 6)
-    assert "8 epochs" in fitted.said[-1]
-    longer = budget.within(plan, paces, 6000.0, 2)
-    assert longer is not None and longer.epochs == 20
-    assert budget.within(plan, paces, 20.0, 2) is None
+    epoch = budget.epoch_of(plan, paces, 2)
+    assert epoch == 6.0
+    assert budget.epochs_within(plan, epoch, 60.0) == int(budget.USED * 60 / 6) == 8
+    assert budget.epochs_within(plan, epoch, 6000.0) == 20
+    assert budget.epochs_within(plan, epoch, 20.0) == 0
+
+
+def test_asked_for_epochs_are_what_is_run_and_the_command_says_so(tmp_path: Path) -> None:
+    plan = plan_of(experiments.find("lrn"), "tiny", {"": "digits"}, 1, "cpu", epochs=2)
+    content, _, _ = run.read_result(run.run(plan, tmp_path, 1.0, 2, lambda line: None))
+    assert content["epochs"] == 2 and content["command"].endswith("--scale tiny --seeds 1 --epochs 2")
+    jobs = [json.loads(path.read_text()) for path in (tmp_path / "jobs").glob("*.json")]
+    assert content["cost_seconds"] == pytest.approx(sum(values["took"] for values in jobs), abs=0.1)
+    (tmp_path / "jobs" / "with-9.json").write_text('{"took": 1000.0}')  # of an earlier call with more seeds
+    (tmp_path / "jobs" / "with-0.json").write_text("[]")
+    again, _, _ = run.read_result(run.run(plan, tmp_path, 1.0, 2, lambda line: None))
+    assert again["cost_seconds"] < 500 and again["arms"]["with"]["0"]["epochs"] == 2
 
 
 def test_rates_are_searched_for_each_arm(tmp_path: Path) -> None:
@@ -132,8 +149,16 @@ def test_rates_are_searched_for_each_arm(tmp_path: Path) -> None:
     content, results, _ = run.read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
     chosen = next(line for line in said if line.startswith("learning rates"))
     for arm, by_seed in results.items():
-        assert by_seed[0]["rate"] in plan.experiment.rates and f"{arm} {by_seed[0]['rate']:g}" in chosen
-    assert content["verdict"] == "undecided"
+        assert f"{arm} {by_seed[0]['rate']:g}" in chosen
+    assert content["verdict"] == "undecided" and chosen in content["said"]
+
+
+def test_rates_are_tried_until_the_best_has_one_on_either_side() -> None:
+    assert run.further({0.01: 3.0, 0.02: 2.0, 0.04: 2.5}) is None
+    assert run.further({0.01: 3.0, 0.02: 2.0}) == 0.04
+    assert run.further({0.01: 1.0, 0.05: 2.0}) == 0.002
+    assert run.further({0.01: math.inf, 0.02: math.inf}) is None
+    assert run.further({2.0**n: -n for n in range(run.MOST_RATES)}) is None
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -196,5 +221,14 @@ def test_refusals(tmp_path: Path) -> None:
     assert read_sources(("mnist=here", "there")) == {"mnist": "here", "": "there"}
     with pytest.raises(UsageError, match="no results there"):
         write_scoreboard(tmp_path, tmp_path / "claims.md")
-    with pytest.raises(UsageError, match="no result there"):
-        run.read_result(tmp_path / "result.json")
+    for text in (None, "[]", "{}", '{"id": "lrn"}', "no JSON"):
+        if text is not None:
+            (tmp_path / "result.json").write_text(text)
+        with pytest.raises(UsageError, match="no result there"):
+            run.read_result(tmp_path / "result.json")
+    with pytest.raises(UsageError, match="no experiment asks for cifar;"):
+        plan_of(experiments.find("lrn"), "tiny", {"cifar": "digits"}, 1, "cpu")
+    (tmp_path / "file").touch()
+    plan = plan_of(experiments.find("bn_jacobians"), "tiny", {}, 1, "cpu")
+    with pytest.raises(ResourceError, match="give another folder with --out"):
+        run.run(plan, tmp_path / "file" / "x", 1.0, 1, lambda line: None)

@@ -50,6 +50,8 @@ def show(name: str) -> None:
     rows = []
     for arm, what in one.arms.items():
         values = ", ".join(f"{key}={value}" for key, value in what.values.items())
+        if what.start:
+            values += f"; begins as {', '.join(f'{key}={value}' for key, value in what.start.items())} ended"
         rows.append((arm, what.network or one.network or one.measure, values, " ".join(what.recipe)))
     click.echo(table(["arm", "network", "with", "recipe"], rows))
     click.echo(f"\nexpected of {one.metric} ({one.unit}): {'; '.join(one.expect)}")
@@ -68,13 +70,14 @@ def show(name: str) -> None:
 @click.option("--data", "--data-dir", "data", multiple=True, metavar="[NAME=]SRC",
               help="What to take for cifar10, mnist ... [default: downloaded ones, else digits].")  # fmt: skip
 @click.option("--scale", type=click.Choice(["tiny", "small", "paper"]), default="small", show_default=True)
+@click.option("--epochs", type=click.IntRange(1), metavar="N", help="In place of those that --budget allows.")
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="[default: the experiment's own, 3].")
 @click.option("-j", "--workers", type=click.IntRange(1), help="Jobs at once  [default: one a core; one on a GPU].")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT, show_default=True, help="With a folder for each.")
 @device_option
 def run(
-    names: tuple[str, ...], budget: str, data: tuple[str, ...], scale: str, seeds: int | None, workers: int | None,
-    out: Path, device: str,
+    names: tuple[str, ...], budget: str, data: tuple[str, ...], scale: str, epochs: int | None, seeds: int | None,
+    workers: int | None, out: Path, device: str,
 ) -> None:  # fmt: skip
     """Run the claims ID... and report on each. A call that was stopped goes on where it was."""
     chosen = [experiments.find(name) for name in names]
@@ -92,7 +95,7 @@ def run(
     for one in chosen:
         click.echo(f"{one.id}: {one.claim}")
         try:
-            plan = plan_of(one, scale, sources, seeds or one.seeds, str(on))
+            plan = plan_of(one, scale, sources, seeds or one.seeds, str(on), epochs or 0)
             result = carry_out(plan, out / one.id, minutes, count, click.echo)
             for line in write_report(result):
                 click.echo(line)
@@ -108,11 +111,11 @@ def run(
 
 @command.command()
 @click.argument("names", metavar="ID...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All results in --out, with a scoreboard.")
+@click.option("--all", "everything", is_flag=True, help="A scoreboard of all results in --out.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT, show_default=True, help="Where the results are.")
 @click.option("--to", type=click.Path(path_type=Path), help="The scoreboard's file  [default: claims.md in --out].")
 def report(names: tuple[str, ...], everything: bool, out: Path, to: Path | None) -> None:
-    """Write the reports of results anew: of ID..., or with --all of everything there is."""
+    """Write the reports of results anew, of ID..., or with --all one page of everything there is."""
     from ..reproduce.report import write_report, write_scoreboard
 
     if everything == bool(names):

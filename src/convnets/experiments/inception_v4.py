@@ -13,17 +13,18 @@ EXPERIMENTS = (
         covers=("residual_vs_pure_speed_small", "residual_vs_pure_speed_large"),
         network="small inception",
         recipe=("schedule=constant",),
-        arms={"residual": Arm({"joined": True, "modules": 5}), "pure": Arm({"modules": 5})},
+        arms={"residual": Arm({"joined": True, "modules": 5, "scale": 0.2}), "pure": Arm({"modules": 5})},
         expect=("residual < pure",),
         metric="train_loss", unit="training loss after as many epochs", least=0.02,
-        setting=Setting(size=16, pictures=5_000, epochs=20, least_epochs=4, tests=1_000),
-        published={"residual": "28.0 % after 20 epochs", "pure": "25.4 % only after 60"},
-        differs="The residual network has 14 % more parameters and 13 % more multiply-adds.",
+        setting=Setting(size=16, pictures=5_000, epochs=20, least_epochs=12, tests=1_000),
+        published={"residual": "about 28.0 % after 20 epochs", "pure": "about 25.4 % only after 60"},
+        differs="The residuals are scaled by 0.2. The residual network has 14 % more parameters and 13 % more "
+        "multiply-adds.",
     ),
     Experiment(
         id="residual_scaling",
         title="Scaling the residuals",
-        claim="Scaling residuals by 0.1 to 0.3 stabilises training where it would die, and never hurts.",
+        claim="Scaling residuals by 0.1 to 0.3 stabilises training where it would die.",
         where="Sec. 3.3, p. 9",
         covers=("residual_scaling",),
         network="small inception",
@@ -32,7 +33,8 @@ EXPERIMENTS = (
         expect=("scale 0.1 < scale 1", "scale 0.3 < scale 1"),
         metric="train_loss", unit="training loss at the end", least=0.02,
         setting=Setting(size=16, epochs=8, least_epochs=3, tests=1_000),
-        differs="The paper saw it beyond 1,000 filters; here the rate is four times the usual one.",
+        differs="The paper saw it beyond 1,000 filters; here the rate is four times the usual one. That it never "
+        "hurts, as the paper adds, is not tried.",
     ),
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ EXPERIMENTS = (
         network="small stochastic",
         arms={"linear": Arm({"depth": 38}), "uniform": Arm({"depth": 38, "decay": "uniform"})},
         expect=("linear < uniform",),
-        published={"linear": 5.23, "uniform": 6.14},
+        published={"linear": 5.23, "uniform": "about 6.14"},
         setting=SETTING,
         full={"depth": 110},
     ),

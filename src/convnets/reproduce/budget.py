@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 
 import torch
@@ -43,14 +42,12 @@ def pace(plan: Plan, arm: str) -> float:
     return step * (len(loader) + len(data.test) / recipe.batch_size / 3)
 
 
-def within(plan: Plan, paces: dict[str, float], budget: float, workers: int) -> Plan | None:
-    """The plan with the epochs that `budget` seconds allow; None where they are fewer than the least."""
-    experiment, setting = plan.experiment, plan.setting
-    runs = len(plan.seeds) + SEARCH * len(experiment.rates)
-    epoch = sum(paces.values()) * runs / workers
+def epoch_of(plan: Plan, paces: dict[str, float], workers: int) -> float:
+    """Seconds of an epoch of all arms and seeds, and of the search for rates."""
+    return sum(paces.values()) * (len(plan.seeds) + SEARCH * len(plan.experiment.rates)) / workers
+
+
+def epochs_within(plan: Plan, epoch: float, budget: float) -> int:
+    """The epochs that `budget` seconds allow; 0 where they are fewer than the least."""
     epochs = int(USED * budget / epoch)
-    if epochs < setting.least_epochs:
-        return None
-    epochs = min(setting.epochs, epochs)
-    said = f"{epochs} epochs, {plan.width:g} times the channels; an epoch of all arms and seeds takes {epoch:.1f} s"
-    return dataclasses.replace(plan, epochs=epochs, said=(*plan.said, said))
+    return min(plan.setting.epochs, epochs) if epochs >= plan.setting.least_epochs else 0

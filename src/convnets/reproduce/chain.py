@@ -66,26 +66,21 @@ def chain(
     """Layers one after the other, as text: "conv 64 5, pool 3 2, conv 64 5/2, lrn, drop, fc 100, gap".
 
     A convolution has channels, kernel (5 or 1x7) and perhaps a stride, and keeps the size; a pooling window and stride.
-    After each convolution and fully connected layer comes the activation, with the normalisation before it or `behind`
-    it; `lin` is a convolution without either. The
-    classifier is a last fully connected layer, or before a `gap` a 1x1 convolution whose maps are averaged. Biases
-    start at `bias` but in the first layer and the classifier.
+    After each convolution and fully connected layer comes the activation, with the normalisation before it or behind
+    it; "linear 64 5" is a convolution without the activation. The classifier is a last fully connected layer, or before
+    a "gap" a 1x1 convolution whose maps are averaged. Biases start at `bias` but in the first layer and the classifier.
     """
     rows: dict[str, nn.Module] = {}
     shape, makes = (task.channels, task.size, task.size), choose("activation", activation, ACTIVATIONS)
     for number, text in enumerate(map(str.split, layers.split(",")), 1):
         kind, numbers = text[0], text[1:]
         name, parts = f"{kind}{number}", dict[str, nn.Module]()
-        if kind in ("conv", "lin", "fc"):
+        if kind in ("conv", "linear", "fc"):
             parts, shape = _layer(kind, numbers, shape, task)
-        if kind == "lin":
-            rows[name] = stack(**parts)
-            continue
-        if kind in ("conv", "fc"):
             makes_norm = choose("norm", norm, NORMS)
             normal = {"norm": _norm(makes_norm, kind, shape[0])} if makes_norm else {}
-            after = {"act": makes(), **normal} if behind else {**normal, "act": makes()}
-            rows[name] = stack(**parts, **after)
+            active: dict[str, nn.Module] = {"act": makes()} if kind != "linear" else {}
+            rows[name] = stack(**parts, **(active | normal if behind else normal | active))
             continue
         rows[name] = _between(kind, numbers, shape, pool, dropout, task)
         shape = map_shape({name: rows[name]}, shape[0], shape[1]) if kind != "gap" else (task.classes, 1, 1)
@@ -129,7 +124,7 @@ def _between(
             return nn.Dropout(dropout)
         case "gap":
             return stack(conv=nn.Conv2d(shape[0], task.classes, 1), pool=nn.AdaptiveAvgPool2d(1))
-    raise UsageError(f"layer {kind!r} is unknown; valid ones: conv, lin, fc, pool, lrn, drop, gap")
+    raise UsageError(f"layer {kind!r} is unknown; valid ones: conv, linear, fc, pool, lrn, drop, gap")
 
 
 def _start(network: Network, bias: float) -> None:

@@ -25,7 +25,7 @@ from ..train.tuning import prepared
 from . import networks, pictures
 from .chain import Task
 from .looks import AFTER, tested
-from .plan import Plan
+from .plan import EPOCHS, Plan, times
 from .probes import WHILE, EpochsTo, Probe
 
 Values = dict[str, Any]
@@ -102,7 +102,10 @@ def recipe_of(
     epochs = max(1, round(plan.epochs * share))
     preprocess = Preprocess(size=setting.size, resize=None, channels=data.channels)
     recipe = dataclasses.replace(BASE, batch_size=setting.batch_size, epochs=epochs, preprocess=preprocess)
-    recipe = spec.override(recipe, [*plan.experiment.recipe, *chosen.recipe, f"seed={seed}"])
+    planned = plan.experiment.setting.epochs if plan.scale != "tiny" else epochs
+    longer = dict.fromkeys(EPOCHS, epochs / planned)  # or shorter, than what the recipe's milestones are for
+    said = [times(text, longer) for text in (*plan.experiment.recipe, *chosen.recipe)]
+    recipe = spec.override(recipe, [*said, f"seed={seed}"])
     if rate is not None:
         recipe = spec.override(recipe, [f"optimizer.lr={rate:g}"])
     recipe = dataclasses.replace(recipe, preprocess=_for_channels(recipe.preprocess, data.channels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,12 +75,18 @@ class Responses(Quiet):
 
 
 class Reuse(Quiet):
-    """Fig. 5 of DenseNet: in each block, the mean absolute weight of each layer on each earlier one's features."""
+    """Fig. 5 of DenseNet: in each block, how far on average training moved the weights of each layer on each earlier
+    one's features."""
+
+    def begin(self, training: Training, data: Pictures) -> None:
+        self.before = {name: tensor.clone() for name, tensor in training.network.state_dict().items()}
 
     def end(self, training: Training, data: Pictures) -> Values:
+        moved = copy.deepcopy(training.network)
+        moved.load_state_dict({name: tensor - self.before[name] for name, tensor in moved.state_dict().items()})
         maps: dict[str, list[list[float]]] = {}
         first, early, last = list[float](), list[float](), list[float]()
-        for block in reuse(training.network):
+        for block in reuse(moved):
             layers = [line[~np.isnan(line)] for line in block.weights[: len(block.sources) - 1]]  # but what is behind
             shares = [[round(value / max(line.max(), 1e-9), 3) for value in line.tolist()] for line in layers]
             early += [value for line in shares[2:] for value in line[1:-1]]

@@ -73,11 +73,10 @@ def _png(pixels: np.ndarray) -> str:
 
 
 def unit_disc(plan: Plan, arm: str, seed: int) -> Values:
-    """Whether a narrow network learns which points of the plane lie in the unit disc.
+    """Whether a narrow network learns which points of the plane lie in the unit disc: of (-2, 2)^2, % taken wrongly.
 
-    Residual blocks of one neuron, x + V relu(ux + b), or plain layers as wide as the plane; 2,000 points, Adam. The
-    area is what the network takes for the disc in (-2, 2)^2, and how far out it goes in the directions where least is
-    allowed: a plain network this narrow cannot close its region (Lin and Jegelka 2018).
+    Residual blocks of one neuron, x + V relu(ux + b), or plain layers as wide as the plane; 2,000 points, Adam. A plain
+    network this narrow cannot close its region (Lin and Jegelka 2018).
     """
     given: Any = dict(plan.experiment.arms[arm].values)
     torch.manual_seed(seed)
@@ -85,7 +84,7 @@ def unit_disc(plan: Plan, arm: str, seed: int) -> Values:
     inside = (points.norm(dim=1) < 1).float()
     network = _Narrow(**given)
     optimizer = torch.optim.Adam(network.parameters(), 1e-2)
-    steps = given.get("steps", 2000) if plan.setting.epochs > 1 else 20
+    steps = 2000 if plan.setting.epochs > 1 else 20
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -109,7 +108,7 @@ def unit_disc(plan: Plan, arm: str, seed: int) -> Values:
 class _Narrow(nn.Module):
     """Points (N, 2) to logits (N,): so many residual blocks of one neuron, or plain layers of two."""
 
-    def __init__(self, residual: bool, depth: int, steps: int = 0) -> None:
+    def __init__(self, residual: bool, depth: int) -> None:
         super().__init__()
         self.residual = residual
         hidden = 1 if residual else 2
@@ -129,7 +128,7 @@ class _Narrow(nn.Module):
 
 
 def bias_drift(plan: Plan, arm: str, seed: int) -> Values:
-    """One layer x = u + b that is centred, trained by SGD to a target that is centred too; how long b has become.
+    """One layer x = u + b that is centred, trained by SGD to a target that is not; how long b has become.
 
     `through`: the gradient sees that the mean depends on b.
     """
@@ -170,14 +169,12 @@ def scale_invariance(plan: Plan, arm: str, seed: int) -> Values:
 
 
 def jacobian(plan: Plan, arm: str, seed: int) -> Values:
-    """Mean |log10| of the singular values of the Jacobian of six ReLU layers of 64 units at their initial weights."""
+    """Mean |log10| of the singular values of a layer's Jacobian, its input and, with `norm`, its output normalised."""
     torch.manual_seed(seed)
-    layers: list[nn.Module] = []
-    for _ in range(6):
-        layer = nn.Linear(64, 64)
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        layers += [layer, *([nn.BatchNorm1d(64)] if plan.experiment.arms[arm].values["norm"] else []), nn.ReLU()]
-    network, batch = nn.Sequential(*layers), torch.randn(128, 64)
+    given = plan.experiment.arms[arm].values
+    layer, batch = nn.Linear(64, 64, bias=False), torch.randn(128, 64)
+    nn.init.normal_(layer.weight, std=given["scale"] / 8)
+    network = nn.Sequential(layer, nn.BatchNorm1d(64)) if given["norm"] else layer
     rows = torch.autograd.functional.jacobian(lambda one: network(torch.cat([one[None], batch[1:]]))[0], batch[0])
     values = torch.linalg.svdvals(rows)
     kept = values[values > 1e-6 * values[0]]
@@ -185,12 +182,12 @@ def jacobian(plan: Plan, arm: str, seed: int) -> Values:
 
 
 def cost(plan: Plan, arm: str, seed: int) -> Values:
-    """Parameters and multiply-adds of the arm's network, in millions, by its layer table."""
+    """Parameters and millions of multiply-adds of the arm's network, by its layer table."""
     chosen, size = plan.experiment.arms[arm], plan.setting.size
     name = chosen.network or plan.experiment.network
     model = networks.build(name, chosen.values, Task(10, 3, size), seed)
     rows = layer_table(model.network if isinstance(model, WithAuxiliary) else model, (3, size, size))
-    return {"parameters": sum(row.parameters for row in rows) / 1e6,
+    return {"parameters": sum(row.parameters for row in rows),
             "multiply_adds": sum(row.multiply_adds for row in rows) / 1e6}  # fmt: skip
 
 

@@ -24,27 +24,27 @@ class Plan:
     device: str = "cpu"
     scale: str = "small"
     budget: float = 10.0  # minutes
+    asked_epochs: int = 0  # in place of those that the budget allows
     epochs: int = 1
     width: float = 1.0
     said: tuple[str, ...] = ()
 
 
 SIZES = {"preprocess.size", "preprocess.resize", "augment.scale", "augment.pad"}  # in pixels
-EPOCHS = {"schedule.milestones", "schedule.every"}
+EPOCHS = ("schedule.milestones", "schedule.every")
 
 
 def at_scale(experiment: Experiment, scale: str) -> tuple[Experiment, Setting]:
-    """The experiment and its setting at a scale; what the recipe says of pixels and epochs goes with them.
+    """The experiment and its setting at a scale; what the recipe says of pixels goes with them.
 
     At the paper's scale the arms have the values of `full` in place of their own, and pictures move by an eighth.
     """
     own, setting = experiment.setting, setting_of(experiment, scale)
     pixels, arms = setting.size / own.size, dict(experiment.arms)
     paper = scale == "paper"
-    factors = dict.fromkeys(SIZES, pixels) | dict.fromkeys(EPOCHS, setting.epochs / own.epochs if paper else 1.0)
 
     def scaled(recipe: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_times(text, factors) for text in recipe)
+        return tuple(times(text, dict.fromkeys(SIZES, pixels)) for text in recipe)
 
     for name, arm in arms.items():
         values = {key: experiment.full.get(key, value) if paper else value for key, value in arm.values.items()}
@@ -53,7 +53,7 @@ def at_scale(experiment: Experiment, scale: str) -> tuple[Experiment, Setting]:
     return dataclasses.replace(experiment, arms=arms, recipe=recipe), setting
 
 
-def _times(text: str, factors: dict[str, float]) -> str:
+def times(text: str, factors: dict[str, float]) -> str:
     """An override, its numbers times the factor of its key."""
     key, _, numbers = text.partition("=")
     factor = factors.get(key, 1.0)

@@ -19,12 +19,13 @@ from .run import RESULT, Results, Values, read_result
 from .verdict import FAILS, HOLDS, OPEN, RULE, Verdict, at, compared
 
 USUAL = (
-    "the usual recipe: SGD with momentum 0.9, rate 0.05 down a cosine, weight decay 5e-4, batches of 64, crops from a "
-    "border of 2 pixels and mirror images"
+    "the usual recipe, but for what is said of an arm: SGD with momentum 0.9, rate 0.05 down a cosine, weight decay "
+    "5e-4, batches of 64, crops from a border of 2 pixels and mirror images"
 )
 SCALE = (
     "Small networks, small pictures and few epochs on two processor cores: what is tried is the direction of a claim, "
-    "not its number."
+    "not its number. `cifar10-jpeg.tar.xz` is CIFAR-10 with its pictures as JPEG files in folders of their classes; "
+    "without `--data` the original is downloaded. Numbers of a paper that were read off its figures stand as `about`."
 )
 MARKS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
 SEVERAL = {HOLDS: "hold", FAILS: "do not hold at this scale", OPEN: "are undecided"}
@@ -80,9 +81,19 @@ def _told(by_seed: Mapping[int, Mapping[str, Any]], key: str) -> str:
     if not values:
         return "diverged" if diverged else "none"
     if key == "parameters":
-        return f"{values[0] / 1e6 if values[0] > 1000 else values[0]:.3g}"
+        return f"{values[0] / 1e6:.3g}"
     spread = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 and np.ptp(values) > 1e-9 else ""
     return f"{np.mean(values):.4g}{spread}" + " (diverged)" * diverged
+
+
+def findings_of(verdict: Verdict) -> list[list[str]]:
+    """Each relation with its difference, interval, the least that counts, and what follows; parameters as millions."""
+    lines = []
+    for one in verdict.findings:
+        unit = 1e6 if one.relation.startswith("parameters:") else 1.0
+        mean, low, high, least = (f"{value / unit:.3g}" for value in (one.mean, one.low, one.high, one.least))
+        lines.append([one.relation, mean, f"{low} to {high}", least, one.verdict])
+    return lines
 
 
 def arms_of(experiment: Experiment) -> list[tuple[str, str, str]]:
@@ -90,9 +101,12 @@ def arms_of(experiment: Experiment) -> list[tuple[str, str, str]]:
     found = []
     for name, arm in experiment.arms.items():
         values = ", ".join(f"{key} = {value}" for key, value in arm.values.items())
+        if arm.start:
+            values += f"; begins as {', '.join(f'{key} = {value}' for key, value in arm.start.items())} ended"
         network = arm.network or experiment.network or experiment.measure.replace("_", " ")
-        recipe = ", ".join((*experiment.recipe, *arm.recipe)) if experiment.measure == "train" else ""
-        found.append((name, f"{network}: {values}" if values else network, recipe or "the usual recipe"))
+        recipe = ", ".join((*experiment.recipe, *arm.recipe)) or "the usual recipe"
+        trained = recipe if experiment.measure == "train" else "not trained by a recipe"
+        found.append((name, f"{network}: {values}" if values else network, trained))
     return found
 
 
@@ -101,10 +115,7 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
     say = html.escape
     titles, lines = table(experiment, results)
     arms = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in lines)
-    found = "".join(
-        f"<tr><td>{say(one.relation)}</td><td>{one.mean:.3g}</td><td>{one.low:.3g} to {one.high:.3g}</td>"
-        f"<td>{say(one.verdict)}</td></tr>" for one in verdict.findings
-    )  # fmt: skip
+    found = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in findings_of(verdict))
     compared_ = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in arms_of(experiment))
     said = "".join(f"<li>{say(line)}</li>" for line in differences(experiment, content))
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -114,10 +125,10 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
 <p class="verdict">{MARKS[verdict.verdict]} {say(verdict.verdict)}</p>
 <div class="figure">{svg}</div>
 <table><tr><th>{"</th><th>".join(map(say, titles))}</th></tr>{arms}</table>
-<table><tr><th>expected</th><th>difference</th><th>95 % interval</th><th></th></tr>{found}</table>
+<table><tr><th>expected</th><th>difference</th><th>95 % interval</th><th>counts from</th><th></th></tr>{found}</table>
 <h2>What was compared</h2><table><tr><th>arm</th><th>network</th><th>trained with</th></tr>{compared_}</table>
 <h2>What is different from the paper</h2><ul>{said}</ul>
-<h2>How it is judged</h2><p>{say(RULE)} Here a difference counts from {experiment.least:g} on.</p>
+<h2>How it is judged</h2><p>{say(RULE)}</p>
 <footer><p><code>{say(content["command"])}</code><br>{say(about(content))}</p></footer></html>
 """
 
@@ -126,8 +137,7 @@ def text(experiment: Experiment, content: Values, results: Results, verdict: Ver
     """The report as Markdown, with the figure beside it."""
     titles, lines = table(experiment, results)
     head, arms = _line(titles), "\n".join(map(_line, lines))
-    found = "\n".join(f"| {one.relation} | {one.mean:.3g} | {one.low:.3g} to {one.high:.3g} | {one.verdict} |"
-                      for one in verdict.findings)  # fmt: skip
+    found = "\n".join(map(_line, findings_of(verdict)))
     compared_ = "\n".join(_line(list(row)) for row in arms_of(experiment))
     said = "\n".join(f"- {line}" for line in differences(experiment, content))
     return f"""# {experiment.title}
@@ -142,8 +152,8 @@ def text(experiment: Experiment, content: Values, results: Results, verdict: Ver
 {"| --- " * len(titles)}|
 {arms}
 
-| expected | difference | 95 % interval | |
-| --- | --- | --- | --- |
+| expected | difference | 95 % interval | counts from | |
+| --- | --- | --- | --- | --- |
 {found}
 
 | arm | network | trained with |
@@ -154,7 +164,7 @@ What is different from the paper:
 
 {said}
 
-{RULE} Here a difference counts from {experiment.least:g} on.
+{RULE}
 
 `{content["command"]}`; {about(content)}
 """
@@ -164,7 +174,8 @@ def differences(experiment: Experiment, content: Values) -> list[str]:
     """What is not as in the paper."""
     setting = content["setting"]
     names = {arm.network or experiment.network for arm in experiment.arms.values()}
-    small = [f"{name}: {' '.join((SMALL[name].__doc__ or '').split())}" for name in sorted(names) if name in SMALL]
+    about = {name: (SMALL[name].__doc__ or "").replace("`", "") for name in sorted(names) if name in SMALL}
+    small = [f"{name}: {' '.join(words.split())}" for name, words in about.items()]
     trained = [f"pictures: {content['data']}, {setting['size']} px, {setting['pictures'] or 'all'} to train on at most",
                *content["said"], USUAL, *small] if experiment.measure == "train" else []  # fmt: skip
     return [*trained, *([experiment.differs] if experiment.differs else [])] or ["nothing that we know of"]
@@ -230,7 +241,7 @@ def _section(
     checkpoint.write_text(svg, figures.draw(experiment, results))
     beside = Path(os.path.relpath(svg, to.parent)).as_posix()
     whole = text(experiment, content, results, verdict).replace("](figure.svg)", f"]({beside})")
-    return "#" + whole.replace(f"{RULE} Here a difference counts", "A difference counts")
+    return "#" + whole.replace(f"{RULE}\n\n", "")
 
 
 def _anchor(title: str) -> str:

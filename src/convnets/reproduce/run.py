@@ -32,7 +32,10 @@ from .verdict import Verdict, judge
 
 PLAN, RESULT, JOBS = "plan.json", "result.json", "jobs"
 SEARCH_SEED = 1000  # of the runs by which learning rates are chosen
+MOST_RATES = 8  # of an arm
 VERSION = 2  # raised where small networks, probes or measures change what they do
+NEEDED = {"id", "paper", "data", "setting", "said", "arms", "cost_seconds", "machine", "revision", "versions",
+          "command", "ended"}  # of a result file
 Values = dict[str, Any]
 Results = dict[str, dict[int, Values]]
 
@@ -55,18 +58,22 @@ def run(plan: Plan, folder: Path, minutes: float, workers: int, tell: Callable[[
     """Do what is left of an experiment in its folder; the path of the result.
 
     `minutes` is the budget for all of it, `workers` how many jobs run at once. Raises Interrupted by Ctrl-C, which
-    leaves every job that was done, and of others the last epoch, if they take long.
+    leaves every job that was done, and of others the last epoch, if they take long; ResourceError where nothing can be
+    written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / JOBS).mkdir(exist_ok=True)
+    try:
+        (folder / JOBS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"cannot write {folder}: {error.strerror}; give another folder with --out") from None
     with Crew(workers) as crew:
         plan = _planned(plan, folder, 60 * minutes, workers, crew, tell)
-        rates = _searched(plan, folder, crew, tell)
+        plan, rates, seconds = _searched(plan, folder, crew, tell)
         jobs = [Job(arm, seed) for seed in plan.seeds for arm in plan.experiment.arms]  # drift hits all arms alike
         results: Results = {arm: {} for arm in plan.experiment.arms}
         for done, values in _carried_out(plan, folder, jobs, rates, crew, tell):
             results[done.arm][done.seed] = values
-    return write_result(plan, folder, results)
+            seconds += values["took"]
+    return write_result(plan, folder, results, seconds)
 
 
 class Crew:
@@ -138,42 +145,71 @@ def _planned(
     plan = dataclasses.replace(plan, budget=seconds / 60)
     kept = _read(folder / PLAN)
     asked = _plain(plan)
-    if kept is not None and all(kept.get(key) == asked[key] for key in ("setting", "data", "device", "budget")):
+    if kept and all(kept.get(key) == asked[key] for key in ("setting", "data", "device", "budget", "asked_epochs")):
         tell(f"goes on in {folder}{': ' + kept['said'][-1] if kept['said'] else ''}")
         return dataclasses.replace(plan, epochs=kept["epochs"], width=kept["width"], said=tuple(kept["said"]))
     if plan.experiment.measure == "train":
-        plan = _fitted(plan, seconds, workers, crew)
+        plan = _fitted(plan, seconds, workers, crew, tell)
     checkpoint.write_text(folder / PLAN, json.dumps(_plain(plan), indent=1))
     for line in plan.said:
         tell(line)
     return plan
 
 
-def _fitted(plan: Plan, seconds: float, workers: int, crew: Crew) -> Plan:
+def _fitted(plan: Plan, seconds: float, workers: int, crew: Crew, tell: Callable[[str], object]) -> Plan:
+    """The plan with the epochs that are asked for, else those that the budget allows, and the width with them."""
+    if plan.asked_epochs:
+        said = f"{plan.asked_epochs} epochs, as asked for, {plan.setting.widths[0]:g} times the channels"
+        return dataclasses.replace(plan, epochs=plan.asked_epochs, width=plan.setting.widths[0],
+                                   said=(*plan.said, said))  # fmt: skip
     arms = list(plan.experiment.arms)
     for width in plan.setting.widths:
         narrow = dataclasses.replace(plan, width=width)
         paces = {arms[n]: value for n, value in crew.all(budget.pace, [(narrow, arm) for arm in arms])}
-        fitted = budget.within(narrow, paces, seconds, workers)
-        if fitted is not None:
-            return fitted
+        epoch = budget.epoch_of(narrow, paces, workers)
+        tell(f"an epoch of all arms and seeds takes {epoch:.1f} s at {width:g} times the channels")
+        if epochs := budget.epochs_within(narrow, epoch, seconds):
+            said = f"{epochs} epochs, {width:g} times the channels"
+            return dataclasses.replace(narrow, epochs=epochs, said=(*plan.said, said))
     epochs = narrow.setting.least_epochs
     said = f"{epochs} epochs, the fewest that show the claim: more than the budget allows"
     return dataclasses.replace(narrow, epochs=epochs, said=(*narrow.said, said))
 
 
-def _searched(plan: Plan, folder: Path, crew: Crew, tell: Callable[[str], object]) -> dict[str, float]:
-    """The learning rate of each arm that trained it furthest in a short run, where the claim asks for that."""
-    rates = plan.experiment.rates
-    jobs = [Job(arm, SEARCH_SEED, rate) for rate in rates for arm in plan.experiment.arms]
+def _searched(
+    plan: Plan, folder: Path, crew: Crew, tell: Callable[[str], object]
+) -> tuple[Plan, dict[str, float], float]:
+    """The learning rate of each arm that trained it furthest in a short run, where the claim asks for that.
+
+    Where the best one is the least or the largest of those that were tried, further ones are. With the plan that says
+    so, and the seconds that it took.
+    """
+    jobs = [Job(arm, SEARCH_SEED, rate) for rate in plan.experiment.rates for arm in plan.experiment.arms]
     losses: dict[str, dict[float, float]] = {}
-    for done, values in _carried_out(plan, folder, jobs, {}, crew, tell):
-        loss = float("inf") if values.get("diverged") else values["train_loss"]
-        losses.setdefault(done.arm, {})[float(done.rate or 0)] = loss
-    chosen = {arm: min(by_rate, key=lambda rate: by_rate[rate]) for arm, by_rate in losses.items()}
-    if chosen:
-        tell(f"learning rates: {', '.join(f'{arm} {rate:g}' for arm, rate in chosen.items())}")
-    return chosen
+    seconds = 0.0
+    while jobs:
+        for done, values in _carried_out(plan, folder, jobs, {}, crew, tell):
+            loss = float("inf") if values.get("diverged") else values["train_loss"]
+            losses.setdefault(done.arm, {})[float(done.rate or 0)] = loss
+            seconds += values["took"]
+        jobs = [Job(arm, SEARCH_SEED, rate) for arm, tried in losses.items() if (rate := further(tried)) is not None]
+    chosen = {arm: min(tried, key=lambda rate: tried[rate]) for arm, tried in losses.items()}
+    if not chosen:
+        return plan, chosen, seconds
+    tried = ", ".join(f"{rate:g}" for rate in sorted({rate for by_rate in losses.values() for rate in by_rate}))
+    said = f"learning rates, the best of {tried} for each: {', '.join(f'{arm} {chosen[arm]:g}' for arm in chosen)}"
+    tell(said)
+    return dataclasses.replace(plan, said=(*plan.said, said)), chosen, seconds
+
+
+def further(tried: dict[float, float]) -> float | None:
+    """The next rate to try, by the losses of those that were: beyond the best if that is the least or the largest."""
+    rates, best = sorted(tried), min(tried, key=lambda rate: tried[rate])
+    if len(rates) < 2 or len(rates) >= MOST_RATES or math.isinf(tried[best]):
+        return None
+    if best == rates[-1]:
+        return float(f"{best * best / rates[-2]:.4g}")
+    return float(f"{best * best / rates[1]:.4g}") if best == rates[0] else None
 
 
 def _carried_out(
@@ -202,11 +238,9 @@ def _carried_out(
         yield each, values
 
 
-def write_result(plan: Plan, folder: Path, results: Results) -> Path:
-    """The result file: everything that a report says."""
+def write_result(plan: Plan, folder: Path, results: Results, seconds: float) -> Path:
+    """The result file: everything that a report says. `seconds` is what its jobs took."""
     experiment, verdict = plan.experiment, judge(plan.experiment, results)
-    done = [_read(path) or {} for path in (folder / JOBS).glob("*.json")]
-    cost = sum(values.get("took", 0.0) for values in done)
     by_arm = {arm: {str(seed): values for seed, values in sorted(one.items())} for arm, one in results.items()}
     device = torch.device(plan.device if experiment.measure == "train" else "cpu")
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else machine()
@@ -215,7 +249,7 @@ def write_result(plan: Plan, folder: Path, results: Results) -> Path:
         "setting": _plain(plan.setting), "epochs": plan.epochs, "width": plan.width, "seeds": list(plan.seeds),
         "said": list(plan.said),
         "verdict": verdict.verdict, "findings": [_plain(finding) for finding in verdict.findings],
-        "arms": by_arm, "cost_seconds": round(cost, 1), "machine": hardware, "revision": revision(),
+        "arms": by_arm, "cost_seconds": round(seconds, 1), "machine": hardware, "revision": revision(),
         "versions": versions(), "command": _command(plan), "ended": now(),
     }  # fmt: skip
     path = folder / RESULT
@@ -227,8 +261,9 @@ def _command(plan: Plan) -> str:
     """What does it again, on any machine."""
     data, trains = plan.setting.data, plan.experiment.measure == "train"
     source = "" if plan.data == data or not trains else f" --data {data}={shlex.quote(Path(plan.data).name)}"
-    options = f" --scale {plan.scale} --seeds {len(plan.seeds)} --budget {plan.budget:g}m"
-    return f"convnets reproduce run {plan.experiment.id}{source}{options}"
+    is_wide = plan.width == plan.setting.widths[0]
+    epochs = (f" --epochs {plan.epochs}" if is_wide else f" --budget {plan.budget:g}m") if trains else ""
+    return f"convnets reproduce run {plan.experiment.id}{source} --scale {plan.scale} --seeds {len(plan.seeds)}{epochs}"
 
 
 def read_result(path: Path) -> tuple[Values, Results, Verdict]:
@@ -236,8 +271,8 @@ def read_result(path: Path) -> tuple[Values, Results, Verdict]:
     from ..experiments import find
 
     content = _read(path)
-    if content is None:
-        raise UsageError(f"{path}: no result there; convnets reproduce run ID makes one")
+    if content is None or not set(content) >= NEEDED:
+        raise UsageError(f"{path}: no result there, or a damaged one; convnets reproduce run ID makes one")
     results = {arm: {int(seed): values for seed, values in by_seed.items()} for arm, by_seed in content["arms"].items()}
     return content, results, judge(find(content["id"]), results)
 
@@ -248,9 +283,10 @@ def _plain(value: Any) -> Any:
     return {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in found.items()}
 
 
-def _read(path: Path) -> Any:
-    """The JSON of a file; None where there is none, or not a whole one."""
+def _read(path: Path) -> Values | None:
+    """The JSON object of a file; None where there is none, or not a whole one."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return found if isinstance(found, dict) else None

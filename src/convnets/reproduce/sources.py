@@ -5,15 +5,24 @@ from __future__ import annotations
 import dataclasses
 
 from ..data import open_source
-from ..errors import ConvnetsError
-from ..experiments import Experiment
+from ..errors import ConvnetsError, UsageError
+from ..experiments import Experiment, every
 from .plan import Plan, at_scale
 
 SIZE = 16  # of digits, which have 8 pixels, unless a network needs more
 
 
-def plan_of(experiment: Experiment, scale: str, sources: dict[str, str], seeds: int, device: str) -> Plan:
-    """The plan of an experiment before its time is known. `sources`: what to take for a data set's name."""
+def plan_of(
+    experiment: Experiment, scale: str, sources: dict[str, str], seeds: int, device: str, epochs: int = 0
+) -> Plan:
+    """The plan of an experiment before its time is known, with so many `epochs` if that is no matter of time.
+
+    `sources`: what to take for a data set's name. Raises UsageError for a name that no experiment asks for.
+    """
+    known = {one.setting.data for one in every().values()} | {"digits", ""}
+    if unknown := sorted(set(sources) - known):
+        raise UsageError(f"--data {unknown[0]}=...: no experiment asks for {unknown[0]}; data: "
+                         f"{', '.join(sorted(known - {''}))}")  # fmt: skip
     experiment, setting = at_scale(experiment, scale)
     asked = sources.get(setting.data, sources.get("", setting.data))
     said: tuple[str, ...] = ()
@@ -24,4 +33,4 @@ def plan_of(experiment: Experiment, scale: str, sources: dict[str, str], seeds: 
             said = (f"pictures: the built-in digits in place of {asked} ({error}); --data SRC takes others",)
             setting = dataclasses.replace(setting, data="digits", size=min(setting.size, max(SIZE, setting.least_size)))
             asked = "digits"
-    return Plan(experiment, setting, asked, tuple(range(seeds)), device, scale, said=said)
+    return Plan(experiment, setting, asked, tuple(range(seeds)), device, scale, asked_epochs=epochs, said=said)
