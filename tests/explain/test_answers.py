@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +95,46 @@ def test_the_numbers_are_the_predictors(folder: Path) -> None:
 
 
 def test_networks_side_by_side(folder: Path, tmp_path: Path) -> None:
-    path, files = str(folder / "b.png"), Files(tmp_path, [], several=True)
+    path, files = str(folder / "b.png"), Files(tmp_path, [], ["one", "two"])
     for name in ("one", "two"):
         (answer,) = answers(name, Predictor(runs.load(folder / f"{name}.pth", model="resnet20")), [path])
         assert isinstance(answer, Answer) and files.add(answer).name == f"b.cam-{name}.png"
     page = files.page().read_text()
     assert page.count("<h2") == 1 and "one: cam" in page and "two: cam" in page
+
+
+def test_two_runs_of_one_name_have_files_of_their_own(folder: Path, tmp_path: Path) -> None:
+    predictor = Predictor(runs.load(folder / "one.pth", model="resnet20"))
+    files = Files(tmp_path, [], ["x/run", "y/run"])
+    for name in ("x/run", "y/run"):
+        (answer,) = answers(name, predictor, [str(folder / "b.png")])
+        assert isinstance(answer, Answer)
+        assert files.add(answer).name == f"b.cam-{name.replace('/', '_')}.png"
+        assert files.add(answer).name == f"b.cam-{name.replace('/', '_')}-1.png"
+
+
+def test_what_was_done_before_an_error_is_kept_and_no_empty_folder_is_left(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new"
+    given = ["--model", "resnet20", "--weights", str(folder / "one.pth"), str(folder / "b.png")]
+    refused = CliRunner().invoke(command, [*given, "--method", "gradcam", "--row", "nosuch", "--out", str(out)])
+    assert "has no row 'nosuch'" in str(refused.exception) and not out.exists()
+    (tmp_path / "c.cam.png").write_bytes((folder / "c.png").read_bytes())
+    shutil.copy(folder / "c.png", tmp_path / "c.png")
+    others = [str(tmp_path / name) for name in ("c.png", "c.cam.png")]
+    stopped = CliRunner().invoke(command, [*given, *others, "--out", str(tmp_path)])
+    assert "is one of the pictures" in str(stopped.exception)
+    assert "index.html" in stopped.output and ">b.png<" in (tmp_path / "index.html").read_text()
+
+
+def test_numbers_that_are_none_are_null(folder: Path, tmp_path: Path) -> None:
+    state = {key: tensor * math.nan if key == "fc.weight" else tensor
+             for key, tensor in models.create_model("resnet20").state_dict().items()}  # fmt: skip
+    torch.save(state, tmp_path / "nan.pth")
+    asked = CliRunner().invoke(command, ["--model", "resnet20", "--weights", str(tmp_path / "nan.pth"), "--json",
+                                         "--allow-nonfinite", str(folder / "b.png")])  # fmt: skip
+    assert asked.exit_code == 0, asked.output
+    said = json.loads(asked.output, parse_constant=pytest.fail)
+    assert said["top"][0]["probability"] is None
 
 
 def test_a_page_of_many_pictures_says_that_it_shows_the_first(folder: Path, tmp_path: Path, monkeypatch: Any) -> None:

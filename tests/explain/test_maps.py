@@ -16,6 +16,7 @@ from convnets.data import normalise, open_source
 from convnets.errors import UsageError
 from convnets.explain.maps import METHODS, chosen_row, explain, gradient_maps, occluded, pooled, projected
 from convnets.explain.overlays import heat, overlay, projection
+from convnets.train.forward import without_copies
 
 from ..networks import small, smallest_input
 
@@ -44,6 +45,8 @@ def test_every_network_can_be_explained_in_every_way(name: str, method: str) -> 
         with pytest.raises(UsageError, match="take --method occlusion"):
             explain(network, images, method=method)
         return
+    if method in ("guided", "deconv") and name == "mnist_mlp":
+        return  # refused, below
     found = explain(network, images, method=method, top=2)
     assert found.maps.shape[:2] == (1, 2) and found.maps.dim() == 4 and found.maps.isfinite().all()
     assert (found.classes == found.logits.topk(2, 1).indices).all()
@@ -236,3 +239,26 @@ def test_a_class_is_projected_as_the_unit_of_the_last_row_that_it_is(name: str) 
     last = [row for row, _ in network.named_children()][-1]
     assert asked.projections is not None
     assert torch.allclose(projected(network, images, last, 3, [(0, 0)]), asked.projections[:, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["guided", "deconv"])
+def test_a_network_that_was_just_trained_is_explained_as_before(method: str) -> None:
+    """Training lets its ReLUs write into their inputs, and it may go on afterwards."""
+    network, shape = small("resnet20")
+    images = pictures(1, shape[1], shape[0])
+    before = explain(network, images, method=method).projections
+    without_copies(network)
+    after = explain(network, images, method=method).projections
+    assert before is not None and after is not None and torch.equal(before, after)
+    assert any(part.inplace for part in network.modules() if isinstance(part, nn.ReLU))
+
+
+def test_what_changes_relus_is_refused_where_there_are_none() -> None:
+    network, shape = small("mnist_mlp")  # of sigmoids
+    for method in ("guided", "deconv"):
+        with pytest.raises(UsageError, match="has none; take --method integrated"):
+            explain(network, pictures(1, shape[1], shape[0]), method=method)
+
+
+def test_large_pictures_are_projected() -> None:
+    assert projection(torch.randn(3, 2400, 2400)).shape == (2400, 2400, 3)

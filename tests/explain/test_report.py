@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from dataclasses import replace
@@ -214,15 +215,19 @@ def test_what_is_written_is_named(one_run: Path, tmp_path: Path, capsys: Capture
 
 
 def test_what_it_refuses_in_one_line(one_run: Path, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "page.html").mkdir()
+    before = (one_run / "best.safetensors").read_bytes()
     for arguments, code, words in (
         ((tmp_path,), 2, "not a run folder"),
         ((one_run, "--data", "digits"), 3, "other classes"),
         ((one_run, "--data", tmp_path / "gone"), 2, "does not exist"),
-        ((one_run, "--out", tmp_path), 2, "cannot write"),
+        ((one_run, "--out", tmp_path / "page.html"), 2, "cannot write"),
+        ((one_run, "--out", one_run / "best.safetensors"), 2, "must end in .html or .htm"),
     ):
         _, err = answer(capsys, "report", *arguments, code=code)
         assert words in err
         assert len(err.splitlines()) == 1
+    assert (one_run / "best.safetensors").read_bytes() == before
 
 
 def test_a_line_that_was_cut_off_is_left_out(one_run: Path, tmp_path: Path) -> None:
@@ -230,9 +235,23 @@ def test_a_line_that_was_cut_off_is_left_out(one_run: Path, tmp_path: Path) -> N
     whole = (one_run / "metrics.jsonl").read_bytes()
     metrics.write_bytes(whole + whole[: len(whole) // 4] + "猫".encode()[:2])
     assert read_log(RunFolder(tmp_path)) == read_log(RunFolder(one_run)) != []
-    metrics.write_bytes(b"{\n" + whole)
-    with pytest.raises(CheckpointError, match="line 1 is damaged"):
-        read_log(RunFolder(tmp_path))
+    for line in (b"{\n", b"[1]\n", b'{"lr": 1}\n'):
+        metrics.write_bytes(line + whole)
+        with pytest.raises(CheckpointError, match="line 1 is damaged"):
+            read_log(RunFolder(tmp_path))
+
+
+def test_json_has_null_where_there_is_no_number(one_run: Path, tmp_path: Path, capsys: Capture) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(one_run, run)
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    rows[0]["train_loss"] = math.inf
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    values = json.loads(answer(capsys, "report", run, "--json")[0], parse_constant=pytest.fail)
+    assert values["curves"][0]["train_loss"] is None
+    (run / "run.json").write_text("null")
+    for verb in ("report", "look"):
+        assert "run.json: damaged (no JSON object)" in answer(capsys, verb, run, code=3)[1]
 
 
 @pytest.mark.parametrize("source", [None, "digits", {"name": "x"}, {"name": "x", "spec": "x", "fingerprint": {}}])

@@ -19,17 +19,20 @@ if TYPE_CHECKING:
     from ..runs import Loaded
 
 F = TypeVar("F", bound=Callable[..., Any])
+PAGES = (".html", ".htm")
 
 
 @contextmanager
 def no_garbage() -> Iterator[None]:
     """No search for garbage meanwhile: PyTorch's objects are many, and to look through them takes half of the time of
     what only makes a network to read it off."""
+    was = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if was:
+            gc.enable()
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], right: Collection[int] = ()) -> str:
@@ -71,9 +74,14 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def picture_path(out: str) -> Path:
-    """--out as a path whose folder is there. Raises UsageError where no file can be written, before any work."""
+def picture_path(out: str, *endings: str) -> Path:
+    """--out as a path whose folder is there, with one of the `endings`, if any: a slip is not to cost other files.
+
+    Raises UsageError where it has another, or no file can be written, before any work.
+    """
     path = Path(out)
+    if endings and path.suffix.lower() not in endings:
+        raise UsageError(f"--out {out}: must end in {' or '.join(endings)}, which is what is written")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .common import device_option, pick_device, picture_path, table
+from .common import PAGES, device_option, pick_device, picture_path, table
 
 
 @click.command(short_help="Runs beside each other, with a paired test for each two.")
@@ -27,7 +27,7 @@ def command(
     from ..explain.compare import about_tests, compare
     from ..explain.sections import value_text
 
-    path = None if as_json else picture_path(out)
+    path = None if as_json else picture_path(out, *PAGES)
     found = compare(runs, data=data, split=split, device=pick_device(device), workers=workers, progress=True)
     if path is None:
         click.echo(json.dumps(found.to_json(), ensure_ascii=False))

@@ -26,7 +26,7 @@ def command(
 
     path = out or Path(f"{'_and_'.join(names)}.svg")
     if not as_json:
-        picture_path(str(path))
+        picture_path(str(path), ".svg")
 
     with no_garbage():
         from ..draw.drawing import as_json as plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from .common import device_option, load_run, pick_device, picture_path, split_ru
 from .predict import find_pictures
 
 if TYPE_CHECKING:
-    from ..explain.answers import Answer
+    from ..explain.answers import Answer, Files
 
 METHODS = ["auto", "cam", "gradcam", "occlusion", "guided", "deconv", "integrated"]
 
@@ -52,27 +53,36 @@ def command(
     from ..evaluate import Predictor
     from ..explain.answers import Files, answers, said
 
-    if not as_json:
-        picture_path(str(out / "index.html"))
     loaded = load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
     asked = [(run or weights or "", loaded), *((other, load_run(other, None, None)) for other in others)]
-    files, written, told = Files(out, names, len(asked) > 1), list[Path](), set[str]()
+    if not as_json:
+        picture_path(str(out / "index.html"))
+    files, told = Files(out, names, [name for name, _ in asked]), set[str]()
     for error in bad:
         tell(error, told)
-    for name, source in asked:
-        predictor = Predictor(source, input_size=img_size, device=pick_device(device))
-        for answer in answers(name, predictor, names, method=method, row=row, top=top):
-            if isinstance(answer, DataError):
-                tell(answer, told)
-            elif as_json:
-                click.echo(json.dumps(said(answer), ensure_ascii=False))
-            else:
-                say(answer, len(asked) > 1)
-                written.append(files.add(answer))
-    for path in [*written, files.page()] if written else []:
-        click.echo(f"written: {path}")
+    try:
+        for name, source in asked:
+            predictor = Predictor(source, input_size=img_size, device=pick_device(device))
+            for answer in answers(name, predictor, names, method=method, row=row, top=top):
+                if isinstance(answer, DataError):
+                    tell(answer, told)
+                elif as_json:
+                    click.echo(json.dumps(said(answer), ensure_ascii=False))
+                else:
+                    say(answer, len(asked) > 1)
+                    files.add(answer)
+    finally:  # also of what was done before Ctrl-C
+        finish(files)
     if told:
         context.exit(2)
+
+
+def finish(files: Files) -> None:
+    """The page, and the names of all files; a folder that was made for nothing goes."""
+    for path in [*files.written, files.page()] if files.written else []:
+        click.echo(f"written: {path}")
+    with suppress(OSError):
+        files.folder.rmdir()  # which only an empty one lets
 
 
 def tell(error: DataError, told: set[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from .common import device_option, load_run, pick_device, picture_path, trained_on, weights_options
+from .common import PAGES, device_option, load_run, pick_device, picture_path, trained_on, weights_options
 
 if TYPE_CHECKING:
     from ..data import Source
@@ -38,8 +38,10 @@ def command(
     Writes one page that needs nothing but itself. Pictures are the run's test split, else its validation split, or
     evenly spread ones where there are more than --pictures. Weights that know no data are shown without them.
     """
-    page = picture_path(out) if out is not None and not as_json else None
     where, loaded = pick_device(device), load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
+    folder = loaded.path.parent
+    usual = folder / "look.html" if (folder / "run.json").is_file() else Path(f"look-{loaded.network.name}.html")
+    page = Path() if as_json else picture_path(out or str(usual), *PAGES)
 
     from ..data.imagenet import class_names
     from ..evaluate.features import Eye
@@ -69,9 +71,7 @@ def command(
     if as_json:
         click.echo(json.dumps({"run": str(loaded.path), **plain(found)}, ensure_ascii=False))
         return
-    folder = loaded.path.parent
-    default = folder / "look.html" if (folder / "run.json").is_file() else Path(f"look-{network.name}.html")
-    click.echo(f"written: {write(page or default, look_page(found, about))}")
+    click.echo(f"written: {write(page, look_page(found, about))}")
 
 
 def _pictures(loaded: Loaded, data: str | None, most: int) -> tuple[Source, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .common import device_option, pick_device, picture_path
+from .common import PAGES, device_option, pick_device, picture_path
 
 
 @click.command(short_help="A run as one page: curves, test, mistakes, calibration, speed, data.")
@@ -28,7 +28,7 @@ def command(
     from ..runs import RunFolder
 
     RunFolder.open(run)
-    path = None if as_json else picture_path(out or str(run / REPORT))
+    path = None if as_json else picture_path(out or str(run / REPORT), *PAGES)
     found = report(run, data=data, split=split, device=pick_device(device), workers=workers, progress=True,
                    note=path is not None)  # fmt: skip
     if path is None:

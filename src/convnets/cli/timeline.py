@@ -20,5 +20,5 @@ def command(out: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(timeline.as_json(), ensure_ascii=False))
         return
-    picture_path(str(out)).write_text(timeline.timeline(), encoding="utf-8")
+    picture_path(str(out), ".svg").write_text(timeline.timeline(), encoding="utf-8")
     click.echo(f"written: {out}")

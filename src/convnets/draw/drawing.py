@@ -66,7 +66,8 @@ def _heads(network: Network, detail: str) -> dict[str, tuple[Part, ...]]:
     if not network.name or not models.auxiliary_forms(network.name):
         return {}
     found: dict[str, nn.Module] = dict(models.with_auxiliary(network).heads.named_children())
-    return {row: parts_of(head, detail) for row, head in found.items()}
+    whole = (Box("fc", "auxiliary classifier"),) if detail == "stage" else None
+    return {row: whole or parts_of(head, detail) for row, head in found.items()}
 
 
 def _joined(rows: list[Row]) -> list[Row]:

@@ -26,7 +26,7 @@ class Extent(NamedTuple):
 
 def said(box: Box) -> tuple[str, str]:
     """What a box says, in large and in small letters."""
-    return tuple(re.sub(r"(?<=\d)x(?=\d)", "×", words) for words in (box.text, box.small))  # type: ignore[return-value]
+    return tuple(re.sub(r"(?<=\d)x(?=\d)|(?<=\d )x(?= )", "×", words) for words in (box.text, box.small))  # type: ignore[return-value]
 
 
 def chain(parts: tuple[Part, ...]) -> Extent:

@@ -46,7 +46,7 @@ LEAST, MOST = 3.6, 20.0  # per cent
 
 Place = tuple[float, float, float, float]  # left, top, right and bottom
 PLACES = ((8.0, 3.5, "start"), (-8.0, 3.5, "end"), (0.0, -8.0, "middle"), (0.0, 15.0, "middle"), *(
-    (side * far, down, "start" if side > 0 else "end") for far in (14.0, 26.0) for side in (1, -1)
+    (side * far, down, "start" if side > 0 else "end") for far in (14.0, 26.0, 38.0) for side in (1, -1)
     for down in (-far, far + 6)))  # where a name may stand, the nearest first
 
 
@@ -99,8 +99,8 @@ def timeline() -> str:
     half = WIDE / 2
     shapes += _plot(shown, 24, bottom + 34, half - 44, "multiply_adds", "thousand million multiply-adds")
     shapes += _plot(shown, half + 20, bottom + 34, half - 44, "parameters", "million parameters")
-    note = ("Filled: one view of a picture. Hollow: ten or more, or not said. Each says its name, protocol and source. "
-            "Costs are counted at the network's own input size, also where it was tested at another.")  # fmt: skip
+    note = ("Filled: one view of a picture. Hollow: ten or more, or not said. Pointed at, each says its name and "
+            "source. Costs are at the network's own input size, also where it was tested at another.")  # fmt: skip
     shapes.append(svg.text(24, bottom + PLOT + 84, note, f"{svg.MUTED} small"))
     return svg.document(WIDE, bottom + PLOT + 100, "The family tree of the networks", [_colours(), *shapes])
 

@@ -19,7 +19,6 @@ from ..models.senet import SqueezeExcitation
 from ..models.table import Field
 from .inside import Box, box_of, check_row, given, ready, visible
 from .maps import projected
-from .overlays import projection
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Watched:
 class Cut:
     """A picture of the split cut to what a unit sees of it: its number, file and class, the unit's output, and where
     the unit is in its map and its receptive field in the picture. `pixels` uint8 (H, W, C), and of the same place what
-    the unit projects `back` to them, uint8 (H, W, 3) around a middle grey."""
+    the unit projects `back` to them, float32 (C, H, W)."""
 
     index: int
     name: str
@@ -110,7 +109,7 @@ class Cut:
     place: tuple[int, int]
     field: Box
     pixels: np.ndarray
-    back: np.ndarray
+    back: Tensor
 
 
 def watch(eye: Eye, split: Split, row: str, classes: int) -> Watched:
@@ -163,7 +162,7 @@ def strongest(eye: Eye, split: Split, peaks: Peaks, field: Field, channel: int, 
         down, across = inside(box, picture.shape[:2])
         name, value = split.pictures.name(index), float(peaks.values[index, channel])
         found.append(Cut(index, name, int(split.labels[index]), value, (row, column), box, picture[down, across],
-                         projection(back[:, down, across])))  # fmt: skip
+                         back[:, down, across].float().cpu()))  # fmt: skip
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from ..errors import DataError, UsageError
 from ..evaluate import Predictor
 from ..evaluate.pictures import draw_predictions, is_writable
 from . import page
-from .inside import plain, visible
+from .inside import finite, plain, visible
 from .maps import Explanation, explain
 from .overlays import overlay, projection
 
@@ -86,18 +87,22 @@ def said(answer: Answer) -> dict[str, Any]:
     for guess, back in zip(guesses, own.projections if own.projections is not None else (), strict=False):
         guess["projection"] = plain(back)
     about = {"run": answer.run, "path": answer.path, "method": own.method, "top": guesses}
-    return about | ({"row": own.row} if own.row else {})
+    found: dict[str, Any] = finite(about | ({"row": own.row} if own.row else {}))
+    return found
 
 
 class Files:
     """Answers as files in a folder: a PNG for each as it comes, and a page of the first SHOWN pictures.
 
-    None of `sources`, the pictures that are explained, is written over. `several` networks explain each of them.
+    None of `sources`, the pictures that are explained, is written over. `runs` are the networks that explain each of
+    them.
     """
 
-    def __init__(self, folder: Path, sources: Sequence[str], several: bool) -> None:
-        self.folder, self.several, self.own = folder, several, {Path(path).resolve() for path in sources}
-        self.stems, self.methods, self.others = Counter[str](), set[str](), set[str]()
+    def __init__(self, folder: Path, sources: Sequence[str], runs: Sequence[str]) -> None:
+        self.folder, self.taken = folder, {Path(path).resolve() for path in sources}
+        own = [Path(run).resolve().name for run in runs]
+        self.called = dict(zip(runs, own if len(set(own)) == len(own) else runs, strict=True))
+        self.methods, self.others, self.written = set[str](), set[str](), list[Path]()
         self.sections: dict[str, str] = {}  # by picture, those of several networks side by side
 
     def add(self, answer: Answer) -> Path:
@@ -106,20 +111,26 @@ class Files:
         Raises UsageError where it would take the place of a picture that is explained.
         """
         method, indices = answer.explanation.method, answer.explanation.classes.tolist()
-        stem = f"{Path(answer.path).stem}.{method}" + f"-{Path(answer.run).name}" * self.several
-        path = self.folder / f"{stem}{f'-{count}' if (count := self.stems[stem]) else ''}.png"
-        if path.resolve() in self.own:
-            raise UsageError(f"{path}: is one of the pictures; choose another folder with --out")
+        called = self.called[answer.run] if len(self.called) > 1 else ""
+        path = self._free(f"{Path(answer.path).stem}.{method}" + f"-{called.replace('/', '_')}" * bool(called))
         rows = zip(answer.pictures, answer.names, indices, answer.probabilities, strict=True)
         titles = [(picture, f"{name if is_writable(name) else f'class {index}'}\n{probability:.1%}", None)
                   for picture, name, index, probability in rows]  # fmt: skip
-        draw_predictions([(answer.view, "what the\nnetwork sees", None), *titles], path, one_line=True)
-        self.stems[stem] += 1
+        draw_predictions([(answer.view, "what the\nnetwork sees", None), *titles], path, called, one_line=True)
+        self.written.append(path)
         self.methods.add(method)
         if answer.path in self.sections or len(self.sections) < SHOWN:
             self.sections[answer.path] = self.sections.get(answer.path, "") + section(answer)
         else:
             self.others.add(answer.path)
+        return path
+
+    def _free(self, stem: str) -> Path:
+        """A place for a PNG that none of this call has. Raises UsageError where one of the pictures stands there."""
+        paths = (self.folder / f"{stem}{f'-{number}' if number else ''}.png" for number in count())
+        path = next(path for path in paths if path not in self.written)
+        if path.resolve() in self.taken:
+            raise UsageError(f"{path}: is one of the pictures; choose another folder with --out")
         return path
 
     def page(self) -> Path:

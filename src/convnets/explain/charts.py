@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c6bb1", "#999999")  # Okabe and Ito
-WIDE, HIGH, LEFT, RIGHT, TOP, BOTTOM = 560.0, 280.0, 58.0, 14.0, 52.0, 44.0
+WIDE, HIGH, LEFT, RIGHT, TOP, BOTTOM = 560.0, 280.0, 64.0, 14.0, 52.0, 44.0
 Series = Mapping[str, Sequence[tuple[float, float]]]
 
 
@@ -60,7 +60,8 @@ def lines(
     if not points:
         return nothing(title)
     xs, ys = [x for x, _ in points], [y for _, y in points]
-    x_axis = Axis(min(xs), max(xs), LEFT, WIDE - RIGHT)
+    ends = (min(xs), max(xs)) if len(set(xs)) > 1 else (xs[0] - 0.5, xs[0] + 0.5)  # or the only place would be an end
+    x_axis = Axis(*ends, LEFT, WIDE - RIGHT)
     bottom = min(ys) if low is None else low
     y_axis = Axis(bottom, max(ys) * (1 if log else 1.04) or 1, HIGH - BOTTOM, TOP, log)
     shapes = _frame(title, x_title, y_title, x_axis, y_axis, whole)
@@ -199,13 +200,19 @@ def _frame(title: str, x_title: str, y_title: str, x_axis: Axis, y_axis: Axis, w
     for tick in y_axis.ticks():
         y = y_axis.at(tick)
         shapes += [f'<path d="M{LEFT} {y:.1f}H{WIDE - RIGHT}" class="grid"/>',
-                   _word(LEFT - 6, y + 4, f"{tick:g}", "muted", "end")]  # fmt: skip
+                   _word(LEFT - 6, y + 4, _number(tick), "muted", "end")]  # fmt: skip
     for tick in x_axis.ticks(whole):
         shapes.append(_word(x_axis.at(tick), HIGH - BOTTOM + 16, f"{tick:g}", "muted", "middle"))
     middle = (TOP + HIGH - BOTTOM) / 2
     return [*shapes, f'<path d="M{LEFT} {HIGH - BOTTOM}H{WIDE - RIGHT}" class="line"/>',
             _word((LEFT + WIDE - RIGHT) / 2, HIGH - 8, x_title, "muted", "middle"),
             _word(14, middle, y_title, "muted", "middle", "", f' transform="rotate(-90 14 {middle:.1f})"')]  # fmt: skip
+
+
+def _number(value: float) -> str:
+    """A number in few letters: 0.01, 7.5e-4."""
+    mantissa, _, exponent = f"{value:.6e}".partition("e")
+    return min(f"{value:g}", f"{float(mantissa):g}e{int(exponent)}", key=len)
 
 
 def _legend(series: Mapping[str, object]) -> list[str]:

@@ -18,6 +18,7 @@ from ..errors import CheckpointError, UsageError
 from ..runs import Loaded, RunFolder
 from ..spec import division, flatten
 from . import charts, page
+from .inside import finite
 from .outcome import Outcome, ask, check_classes, pick_split
 from .report import checked, open_data, read_log, read_run
 from .sections import curve, points, value_text
@@ -97,7 +98,7 @@ class Comparison:
     def to_json(self) -> dict[str, Any]:
         """The numbers behind the page, as plain values."""
         found = self.contenders[0].outcome
-        return {
+        plain: dict[str, Any] = finite({
             "data": found.data,
             "fingerprint": found.fingerprint,
             "trained_on": found.trained_on or found.data,
@@ -107,7 +108,8 @@ class Comparison:
                      for one in self.contenders],
             "settings": [{"field": key, "values": values} for key, values in self.settings()],
             "pairs": [{"first": first, "second": second, **test._asdict()} for first, second, test in self.pairs()],
-        }  # fmt: skip
+        })  # fmt: skip
+        return plain
 
     def page(self) -> str:
         """The page, HTML."""
@@ -136,8 +138,11 @@ def compare(
     two runs or one given twice, CheckpointError where they were trained on other data, classes or divisions of it.
     """
     folders = [RunFolder.open(path) for path in paths]
-    if len(folders) < 2 or len({folder.path.resolve() for folder in folders}) < len(folders):
-        raise UsageError(f"{len(folders)} runs given, or one of them twice; name two or more different run folders")
+    if len(folders) < 2:
+        raise UsageError(f"{len(folders) or 'no'} run given; name two or more run folders")
+    there = [folder.path.resolve() for folder in folders]
+    if twice := next((folder for folder in folders if there.count(folder.path.resolve()) > 1), None):
+        raise UsageError(f"{twice.path}: given twice; name two or more different run folders")
     abouts, loaded = [read_run(folder) for folder in folders], [runs.load(folder.path) for folder in folders]
     for folder, about in zip(folders, abouts, strict=True):
         _check_same(folder, about, folders[0], abouts[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -212,6 +213,15 @@ def stretched(cells: np.ndarray) -> np.ndarray:
 def plain(values: np.ndarray | Tensor) -> list[Any]:
     """Nested lists of numbers with five digits, as JSON has them."""
     return _short(values.tolist())
+
+
+def finite(part: Any) -> Any:
+    """JSON values, with None for NaN and infinity, which JSON does not have."""
+    if isinstance(part, dict):
+        return {name: finite(one) for name, one in part.items()}
+    if isinstance(part, list):
+        return [finite(one) for one in part]
+    return None if isinstance(part, float) and not math.isfinite(part) else part
 
 
 def _short(values: list[Any]) -> list[Any]:

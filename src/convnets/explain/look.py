@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from torch.nn.functional import adaptive_avg_pool2d
 
 from ..data import Split
 from ..errors import UsageError
@@ -22,6 +22,7 @@ from .inside import (
     check_row,
     early_row,
     feature_maps,
+    finite,
     first_filters,
     norms,
     plain,
@@ -33,6 +34,7 @@ from .inside import (
 
 FILTERS, MAPS, CLASSES = 128, 64, 4  # at most so many are shown
 VIEWED = 16  # pictures whose gradients make an effective receptive field
+COARSE = 32  # pixels a side of a projection in JSON, at most
 QUARTILES = (0, 25, 50, 75, 100)
 
 
@@ -121,7 +123,7 @@ def as_json(seen: Look) -> dict[str, Any]:
         parts["strongest"] = [{"channel": channel, "pictures": [_of_cut(seen, cut) for cut in cuts]}
                               for channel, cuts in seen.strongest.items()]  # fmt: skip
         parts["excitations"] = [_of_gates(seen, gate) for gate in seen.watched.gates]
-    found = {name: _finite(part) for name, part in parts.items() if part != []}
+    found = {name: finite(part) for name, part in parts.items() if part != []}
     return {"network": seen.network, "row": seen.row, **found}
 
 
@@ -137,8 +139,10 @@ def _of_reuse(one: Reuse) -> dict[str, Any]:
 
 
 def _of_cut(seen: Look, cut: Cut) -> dict[str, Any]:
+    high, wide = cut.back.shape[1:]
+    coarse = adaptive_avg_pool2d(cut.back, (min(high, COARSE), min(wide, COARSE)))
     return {"index": cut.index, "path": cut.name, "class": seen.classes[cut.label], "output": cut.value,
-            "place": list(cut.place), "box": list(cut.field)}  # fmt: skip
+            "place": list(cut.place), "box": list(cut.field), "projection": plain(coarse)}  # fmt: skip
 
 
 def _of_gates(seen: Look, gate: Gates) -> dict[str, Any]:
@@ -146,12 +150,3 @@ def _of_gates(seen: Look, gate: Gates) -> dict[str, Any]:
     about = {"unit": gate.unit, "mean": float(gate.mean.mean()), "deviation_between_classes": gate.spread}
     shown = seen.shown_classes if gate in seen.shown_gates else []
     return about | ({"gates": {seen.classes[one]: plain(gate.means[one]) for one in shown}} if shown else {})
-
-
-def _finite(part: Any) -> Any:
-    """JSON values, with None for NaN and infinity, which JSON does not have."""
-    if isinstance(part, dict):
-        return {name: _finite(one) for name, one in part.items()}
-    if isinstance(part, list):
-        return [_finite(one) for one in part]
-    return None if isinstance(part, float) and not math.isfinite(part) else part

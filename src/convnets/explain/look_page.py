@@ -12,6 +12,7 @@ from . import charts
 from .activity import Cut, Gates
 from .inside import Box, stretched
 from .look import FILTERS, MAPS, Look, quartiles
+from .overlays import projection
 from .page import beside, cards, encoded, isolated, mosaic, page, paragraph, picture, sheets, table
 
 CHANNELS = 64  # gates in a chart: of more, as many evenly spread
@@ -72,7 +73,7 @@ def _strongest(seen: Look) -> str:
     figures = []
     for channel, cuts in seen.strongest.items():
         own = mosaic(np.stack([cut.pixels for cut in cuts]), 3, 64)
-        sheet = beside(own, mosaic(np.stack([cut.back for cut in cuts]), 3, 64))
+        sheet = beside(own, mosaic(np.stack([projection(cut.back) for cut in cuts]), 3, 64))
         reach = f"{cuts[0].value:.3g} to {cuts[-1].value:.3g}"
         figures.append(_sheet(sheet, f"channel {channel}", f"channel {channel}: {reach}; {_classes(seen, cuts)}"))
     return paragraph(words) + sheets(figures, halves=True)

@@ -74,6 +74,9 @@ def explain(
     if method == "cam" and end is None:
         raise UsageError(f"{_called(network)} does not end in global average pooling, so class activation maps are not "
                          "exact; take --method gradcam")  # fmt: skip
+    if method in ("guided", "deconv") and not any(isinstance(part, nn.ReLU) for part in network.modules()):
+        raise UsageError(f"method {method} changes what ReLUs hand back, and {_called(network)} has none; take "
+                         "--method integrated")  # fmt: skip
     with evaluating(network), torch.inference_mode(False), torch.no_grad():
         logits, before = _answered(network, images, end if method == "cam" else None)
         if classes is None:
@@ -237,18 +240,24 @@ def projected(network: Network, images: Tensor, row: str, channel: int, places: 
 
 @contextmanager
 def _handing_back(network: Network, rule: Callable[[Tensor, Tensor], Tensor]) -> Iterator[None]:
-    """Every ReLU hands back what the `rule` makes of (gradient below it, gradient above it)."""
+    """Every ReLU hands back what the `rule` makes of (gradient below it, gradient above it).
+
+    None writes into its input meanwhile, as training lets them: hooks do not bear it.
+    """
 
     def hand_back(module: nn.Module, below: Any, above: Any) -> tuple[Tensor]:
         return (rule(below[0], above[0]),)
 
-    relus = [part for part in network.modules() if isinstance(part, nn.ReLU)]
-    hooks = [relu.register_full_backward_hook(hand_back) for relu in relus]
+    relus = [(part, part.inplace) for part in network.modules() if isinstance(part, nn.ReLU)]
+    hooks = [relu.register_full_backward_hook(hand_back) for relu, _ in relus]
     try:
+        for relu, _ in relus:
+            relu.inplace = False
         yield
     finally:
-        for hook in hooks:
+        for hook, (relu, inplace) in zip(hooks, relus, strict=True):
             hook.remove()
+            relu.inplace = inplace
 
 
 def _rectified(below: Tensor, above: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -11,9 +10,12 @@ STRONGEST = 0.75  # share of the colour where a map is highest
 
 
 def heat(map_: Tensor, height: int, width: int) -> np.ndarray:
-    """A map (h, w) as shares of its highest value, float32 (height, width) from 0 to 1; what is below 0 is 0."""
-    large = interpolate(map_[None, None].float(), (height, width), mode="bilinear", align_corners=False)[0, 0]
-    positive = large.clamp(min=0)
+    """A map (h, w) as shares of its highest value, float32 (height, width) from 0 to 1.
+
+    What is below 0, or no number, is 0.
+    """
+    known = map_[None, None].float().nan_to_num()
+    positive = interpolate(known, (height, width), mode="bilinear", align_corners=False)[0, 0].clamp(min=0)
     top = positive.max()
     shares: np.ndarray = (positive / top if top > 0 else positive).cpu().numpy()
     return shares
@@ -37,6 +39,6 @@ def overlay(view: np.ndarray, map_: Tensor) -> np.ndarray:
 def projection(back: Tensor) -> np.ndarray:
     """What goes back to the pixels (C, H, W), around a middle grey: uint8 (H, W, 3)."""
     pixels = back.float().cpu()
-    reach = torch.quantile(pixels.abs().flatten(), 0.995).clamp(min=1e-12)
+    reach = max(float(np.quantile(pixels.abs().numpy(), 0.995)), 1e-12)
     shown = (127.5 + 127.5 * (pixels / reach).clamp(-1, 1)).round().byte().permute(1, 2, 0).numpy()
     return np.repeat(shown, 3, 2) if shown.shape[2] == 1 else shown

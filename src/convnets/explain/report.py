@@ -21,6 +21,7 @@ from ..runs.folder import RUN
 from ..spec import Recipe, division, flatten, to_dict
 from . import galleries, page, samples, sections
 from .data_card import DataCard, data_card
+from .inside import finite
 from .outcome import Outcome, ask, check_classes, pick_split
 
 REPORT = "report.html"
@@ -53,7 +54,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The numbers behind each picture, as plain values; probabilities are 0 to 1, errors and the like per cent."""
         found = self.outcome
-        return {
+        plain: dict[str, Any] = finite({
             "run": str(self.loaded.path.parent),
             "data": found.data,
             "fingerprint": found.fingerprint,
@@ -72,7 +73,8 @@ class Report:
             "explanations": samples.as_json(self.sample, found),
             "cost": self.cost,
             "data_card": self.card.to_json(),
-        }
+        })  # fmt: skip
+        return plain
 
 
 def report(
@@ -153,7 +155,10 @@ def read_log(folder: RunFolder) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines, 1):
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
+            if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+                raise ValueError("no row of an epoch")
+            rows.append(row)
         except ValueError:
             if number < len(lines):
                 raise CheckpointError(f"{path}: line {number} is damaged; restore it, or remove the line") from None

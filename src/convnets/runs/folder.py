@@ -77,6 +77,8 @@ class RunFolder:
         """How the run was started. Raises CheckpointError where the file is damaged."""
         try:
             run: dict[str, Any] = json.loads((self.path / RUN).read_text(encoding="utf-8"))
+            if not isinstance(run, dict):
+                raise ValueError("no JSON object")
             return run
         except ValueError as error:
             raise CheckpointError(f"{self.path / RUN}: damaged ({error}); restore it or start a new run") from None
