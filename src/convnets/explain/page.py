@@ -53,7 +53,7 @@ nav { position: sticky; top: 0; background: var(--page); padding: .5rem 0; displ
 gap: .2rem 1rem; border-bottom: 1px solid var(--line); z-index: 1; } nav a { text-decoration: none; }
 details { margin: .5rem 0; } summary { cursor: pointer; } input { font: inherit; color: inherit;
 background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .3rem .6rem; max-width: 100%; }
-@media (max-width: 40rem) { table { font-size: .85rem; } td:first-child { min-width: 4.5rem; }
+@media (max-width: 40rem) { table { font-size: .85rem; } td:first-child { min-width: 6.5rem; }
 td:last-child { min-width: 5rem; } td:not(.right) { overflow-wrap: anywhere; }
 .tiles > .tile { width: calc(33.3% - .4rem); }
 nav { flex-wrap: nowrap; overflow-x: auto; white-space: nowrap; } }
