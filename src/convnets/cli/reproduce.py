@@ -69,7 +69,8 @@ def show(name: str) -> None:
 @click.option("--budget", default="10m", show_default=True, help="For each claim: 90s, 20m, 2h.")
 @click.option("--data", "--data-dir", "data", multiple=True, metavar="[NAME=]SRC",
               help="What to take for cifar10, mnist ... [default: downloaded ones, else digits].")  # fmt: skip
-@click.option("--scale", type=click.Choice(["tiny", "small", "paper"]), default="small", show_default=True)
+@click.option("--scale", type=click.Choice(["tiny", "small", "paper"]), default="small", show_default=True,
+              help="paper: all pictures at their size, 160 epochs, the papers' depth.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="In place of those that --budget allows.")
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="[default: the experiment's own, 3].")
 @click.option("-j", "--workers", type=click.IntRange(1), help="Jobs at once  [default: one a core; one on a GPU].")

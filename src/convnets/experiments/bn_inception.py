@@ -204,7 +204,8 @@ EXPERIMENTS = (
         covers=("jacobian_singular_values",),
         arms={f"{name}, scale {scale:g}": Arm({"norm": name == "BN", "scale": scale})
               for scale in (0.3, 1.0, 3.0) for name in ("BN", "without")},
-        expect=tuple(f"BN, scale {scale:g} < without, scale {scale:g}" for scale in (0.3, 1.0, 3.0)),
+        expect=("BN, scale 0.3 < without, scale 0.3", "BN, scale 1 ~ without, scale 1",
+                "BN, scale 3 < without, scale 3"),
         metric="distance", unit="mean |log10| of the singular values of one layer", least=0.02,
         measure="jacobian",
         figure="none",

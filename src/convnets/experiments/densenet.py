@@ -36,6 +36,7 @@ EXPERIMENTS = (
         expect=("k = 4 < k = 1", "k = 12 < k = 4", "k = 24 < k = 12"),
         published={"k = 12": "4.10 (100 layers)", "k = 24": "3.74 (100 layers)"},
         setting=SETTING,
+        full={"depth": 40},
     ),
     Experiment(
         id="dense_connections",
@@ -49,6 +50,7 @@ EXPERIMENTS = (
         setting=SETTING,
         differs="The paper has no network without the connections: here each layer sees the one before it alone. 12 "
         "channels a layer have 0.27 million parameters with the connections, 40 without them as many.",
+        full={"depth": 40},
     ),
     Experiment(
         id="feature_reuse",
@@ -66,6 +68,7 @@ EXPERIMENTS = (
         figure="reuse",
         differs="The paper shows the weights themselves. After so few epochs they are still mostly what they began as, "
         "so what is shown is how far training moved them.",
+        full={"depth": 40},
     ),
 )  # fmt: skip
 

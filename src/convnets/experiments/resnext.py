@@ -18,6 +18,7 @@ EXPERIMENTS = (
         expect=("8x14d < 1x64d", "4x24d < 1x64d"),
         published={"1x64d": 23.9, "2x40d": 23.0, "4x24d": 22.6, "8x14d": 22.3},
         setting=SETTING,
+        full={"units": 3},
     ),
     Experiment(
         id="cardinality_vs_width",

@@ -34,6 +34,7 @@ EXPERIMENTS = (
         metric="seconds", unit="seconds of training", least=0.5,
         published={"stochastic": "0.73 to 0.76 of constant"},
         setting=Setting(size=16, pictures=4_000, tests=500, epochs=3, least_epochs=2),
+        full={"depth": 110},
     ),
     Experiment(
         id="survival_decay",
@@ -60,6 +61,7 @@ EXPERIMENTS = (
         metric="last_gradient", unit="mean |gradient| of the first block's weights in the last epoch, 1e-5", least=0.1,
         probes=("last_gradient",),
         setting=SETTING,
+        full={"depth": 110},
     ),
     Experiment(
         id="lesions",

@@ -57,6 +57,7 @@ EXPERIMENTS = (
         least=1.5,
         published={"dropout": 4.39, "none": 4.17},
         setting=SETTING,
+        full={"units": 2, "widening": 4},
     ),
 )  # fmt: skip
 
