@@ -59,8 +59,9 @@ def build(name: str, values: Mapping[str, Any], task: Task, seed: int) -> Networ
 
 
 def small_vgg(
-    task: Task, *, column: str = "A", lrn: bool = False, init: str = "glorot", stages: int = 4, hidden: int = 128
-) -> Network:
+    task: Task, *, column: str = "A", lrn: bool = False, init: str = "glorot", stages: int = 4, hidden: int = 128,
+    dropout: float = 0.5,
+) -> Network:  # fmt: skip
     """The first stages of a column of Table 1, narrow, with one hidden layer."""
     columns = {"A": vgg.A, "B": vgg.B, "C": vgg.C, "D": vgg.D, "E": vgg.E, "5x5": vgg.SHALLOW}
     rows: dict[str, nn.Module] = {}
@@ -75,7 +76,7 @@ def small_vgg(
         rows[f"pool{stage}"] = nn.MaxPool2d(2, 2)
     shape = map_shape(rows, task.channels, task.size)
     linear = FullyConnected(shape[0] * shape[1] * shape[2], task.wide(hidden))
-    rows |= {"fc6": stack(linear=linear, relu=nn.ReLU()), "drop6": nn.Dropout(0.5),
+    rows |= {"fc6": stack(linear=linear, relu=nn.ReLU()), "drop6": nn.Dropout(dropout),
              "fc8": FullyConnected(task.wide(hidden), task.classes)}  # fmt: skip
     rule = vgg.INITIALISATIONS[init] if init in vgg.INITIALISATIONS else choose("init", init, RULES)
     return Network(rows, head="fc6", initialise=rule, input_size=task.size)
