@@ -153,6 +153,17 @@ def test_rates_are_searched_for_each_arm(tmp_path: Path) -> None:
     assert content["verdict"] == "undecided" and chosen in content["said"]
 
 
+def test_undecided_claims_get_more_seeds(tmp_path: Path) -> None:
+    said: list[str] = []
+    plan = plan_of(experiments.find("bn_jacobians"), "tiny", {}, 1, "cpu", more=3)
+    content, results, verdict = run.read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
+    assert "undecided with 1 seeds: 3 more" in said and content["seeds"] == [0, 1, 2, 3]
+    assert all(set(by_seed) == {0, 1, 2, 3} for by_seed in results.values()) and verdict.verdict == "holds"
+    assert content["command"].endswith("--seeds 4")
+    again, _, _ = run.read_result(run.run(dataclasses.replace(plan, seeds=(0, 1, 2)), tmp_path, 1.0, 2, said.append))
+    assert again["seeds"] == [0, 1, 2], "they decide it"
+
+
 def test_rates_are_tried_until_the_best_has_one_on_either_side() -> None:
     assert run.further({0.01: 3.0, 0.02: 2.0, 0.04: 2.5}) is None
     assert run.further({0.01: 3.0, 0.02: 2.0}) == 0.04

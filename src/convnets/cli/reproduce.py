@@ -12,6 +12,7 @@ from ..errors import ConvnetsError, Interrupted, UsageError
 from .common import device_option, pick_device, table
 
 ROOT = Path("reproductions")
+MORE = 3  # seeds, where the first leave a claim undecided
 
 
 @click.group(short_help="The papers' claims, run again.", context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,7 +73,7 @@ def show(name: str) -> None:
 @click.option("--scale", type=click.Choice(["tiny", "small", "paper"]), default="small", show_default=True,
               help="paper: all pictures at their size, 160 epochs, the papers' depth.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="In place of those that --budget allows.")
-@click.option("--seeds", type=click.IntRange(1), metavar="N", help="[default: the experiment's own, 3].")
+@click.option("--seeds", type=click.IntRange(1), metavar="N", help="[default: 3, and 3 more where undecided].")
 @click.option("-j", "--workers", type=click.IntRange(1), help="Jobs at once  [default: one a core; one on a GPU].")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT, show_default=True, help="With a folder for each.")
 @device_option
@@ -96,7 +97,7 @@ def run(
     for one in chosen:
         click.echo(f"{one.id}: {one.claim}")
         try:
-            plan = plan_of(one, scale, sources, seeds or one.seeds, str(on), epochs or 0)
+            plan = plan_of(one, scale, sources, seeds or one.seeds, str(on), epochs or 0, 0 if seeds else MORE)
             result = carry_out(plan, out / one.id, minutes, count, click.echo)
             for line in write_report(result):
                 click.echo(line)

@@ -25,6 +25,7 @@ class Plan:
     scale: str = "small"
     budget: float = 10.0  # minutes
     asked_epochs: int = 0  # in place of those that the budget allows
+    more: int = 0  # so many further seeds where the first leave the claim undecided
     epochs: int = 1
     width: float = 1.0
     said: tuple[str, ...] = ()

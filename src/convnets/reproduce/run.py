@@ -28,7 +28,7 @@ from ..runs.folder import now, revision, versions
 from . import budget, job, measures
 from .board import Board
 from .plan import Plan
-from .verdict import Verdict, judge
+from .verdict import OPEN, Verdict, judge
 
 PLAN, RESULT, JOBS = "plan.json", "result.json", "jobs"
 SEARCH_SEED = 1000  # of the runs by which learning rates are chosen
@@ -68,11 +68,15 @@ def run(plan: Plan, folder: Path, minutes: float, workers: int, tell: Callable[[
     with Crew(workers) as crew:
         plan = _planned(plan, folder, 60 * minutes, workers, crew, tell)
         plan, rates, seconds = _searched(plan, folder, crew, tell)
-        jobs = [Job(arm, seed) for seed in plan.seeds for arm in plan.experiment.arms]  # drift hits all arms alike
         results: Results = {arm: {} for arm in plan.experiment.arms}
-        for done, values in _carried_out(plan, folder, jobs, rates, crew, tell):
-            results[done.arm][done.seed] = values
-            seconds += values["took"]
+        while missing := [seed for seed in plan.seeds if any(seed not in found for found in results.values())]:
+            jobs = [Job(arm, seed) for seed in missing for arm in plan.experiment.arms]  # drift hits all arms alike
+            for done, values in _carried_out(plan, folder, jobs, rates, crew, tell):
+                results[done.arm][done.seed] = values
+                seconds += values["took"]
+            if plan.more and judge(plan.experiment, results).verdict == OPEN:
+                tell(f"undecided with {len(plan.seeds)} seeds: {plan.more} more")
+                plan = dataclasses.replace(plan, seeds=tuple(range(len(plan.seeds) + plan.more)), more=0)
     return write_result(plan, folder, results, seconds)
 
 

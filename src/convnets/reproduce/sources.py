@@ -13,9 +13,11 @@ SIZE = 16  # of digits, which have 8 pixels, unless a network needs more
 
 
 def plan_of(
-    experiment: Experiment, scale: str, sources: dict[str, str], seeds: int, device: str, epochs: int = 0
-) -> Plan:
-    """The plan of an experiment before its time is known, with so many `epochs` if that is no matter of time.
+    experiment: Experiment, scale: str, sources: dict[str, str], seeds: int, device: str, epochs: int = 0,
+    more: int = 0,
+) -> Plan:  # fmt: skip
+    """The plan of an experiment before its time is known, with so many `epochs` if that is no matter of time, and so
+    many `more` seeds where the first leave it undecided.
 
     `sources`: what to take for a data set's name. Raises UsageError for a name that no experiment asks for.
     """
@@ -33,4 +35,5 @@ def plan_of(
             said = (f"pictures: the built-in digits in place of {asked} ({error}); --data SRC takes others",)
             setting = dataclasses.replace(setting, data="digits", size=min(setting.size, max(SIZE, setting.least_size)))
             asked = "digits"
-    return Plan(experiment, setting, asked, tuple(range(seeds)), device, scale, asked_epochs=epochs, said=said)
+    return Plan(experiment, setting, asked, tuple(range(seeds)), device, scale, asked_epochs=epochs, said=said,
+                more=more)  # fmt: skip
