@@ -1,8 +1,8 @@
 """How long drawings and reports take, and how much a class activation map adds to an answer.
 
-`python benchmarks/explain.py`, and with a run folder for its report. Times and ratios are medians of rounds; what is
-compared is measured in turn. Drawings are timed as a user waits for them, in a process of their own, which spends most
-of it loading PyTorch.
+`python benchmarks/explain.py`, and with a run folder for its report, which is made once. Other times and ratios are
+medians of rounds; what is compared is measured in turn. Drawings are timed as a user waits for them, in a process of
+their own, which spends most of it loading PyTorch.
 """
 
 from __future__ import annotations

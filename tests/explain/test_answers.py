@@ -118,6 +118,9 @@ def test_what_was_done_before_an_error_is_kept_and_no_empty_folder_is_left(folde
     given = ["--model", "resnet20", "--weights", str(folder / "one.pth"), str(folder / "b.png")]
     refused = CliRunner().invoke(command, [*given, "--method", "gradcam", "--row", "nosuch", "--out", str(out)])
     assert "has no row 'nosuch'" in str(refused.exception) and not out.exists()
+    out.mkdir()
+    CliRunner().invoke(command, [*given, "--method", "gradcam", "--row", "nosuch", "--out", str(out)])
+    assert CliRunner().invoke(command, [*given, "--json", "--out", str(out)]).exit_code == 0 and out.exists()
     (tmp_path / "c.cam.png").write_bytes((folder / "c.png").read_bytes())
     shutil.copy(folder / "c.png", tmp_path / "c.png")
     others = [str(tmp_path / name) for name in ("c.png", "c.cam.png")]

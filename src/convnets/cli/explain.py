@@ -55,6 +55,7 @@ def command(
 
     loaded = load_run(run, model, weights, allow_nonfinite=allow_nonfinite)
     asked = [(run or weights or "", loaded), *((other, load_run(other, None, None)) for other in others)]
+    is_new = not as_json and not out.exists()
     if not as_json:
         picture_path(str(out / "index.html"))
     files, told = Files(out, names, [name for name, _ in asked]), set[str]()
@@ -72,17 +73,18 @@ def command(
                     say(answer, len(asked) > 1)
                     files.add(answer)
     finally:  # also of what was done before Ctrl-C
-        finish(files)
+        finish(files, is_new)
     if told:
         context.exit(2)
 
 
-def finish(files: Files) -> None:
+def finish(files: Files, is_new: bool) -> None:
     """The page, and the names of all files; a folder that was made for nothing goes."""
     for path in [*files.written, files.page()] if files.written else []:
         click.echo(f"written: {path}")
-    with suppress(OSError):
-        files.folder.rmdir()  # which only an empty one lets
+    if is_new and not files.written:
+        with suppress(OSError):
+            files.folder.rmdir()
 
 
 def tell(error: DataError, told: set[str]) -> None:

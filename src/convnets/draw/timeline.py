@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
+from functools import cache
 from typing import Any, NamedTuple
 
 from .. import papers
@@ -121,6 +122,7 @@ def _mark(family: str, x: float, y: float, hollow: bool = False, said: str = "")
     return f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" class="{classes}"{turned}>{title}</rect>'
 
 
+@cache
 def _years() -> dict[str, int]:
     """The year of each family's paper."""
     entries = [papers.find(name) for name in papers.names()]

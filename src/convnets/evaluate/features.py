@@ -45,6 +45,11 @@ class Eye:
     workers: int = 0
 
 
+def given(eye: Eye, images: Tensor) -> Tensor:
+    """Prepared pictures (N, C, H, W) as they are handed to the network: on its device, normalised."""
+    return normalise(images.to(eye.device, non_blocking=True), eye.preprocess, eye.statistics)
+
+
 def remembered(eye: Eye, split: Split, rows: Sequence[str] = (FEATURES,)) -> dict[str, np.ndarray]:
     """Features (N, D) of the split by row, from the cache where they were computed before."""
     folder, key = cache_folder() / "features", _key(eye, split)
@@ -87,7 +92,7 @@ def compute(eye: Eye, split: Split, rows: Sequence[str]) -> dict[str, Tensor]:
 def look(eye: Eye, images: Tensor, rows: Sequence[str] = (FEATURES,)) -> dict[str, Tensor]:
     """Features (N, D) of prepared pictures (N, C, H, W) by row."""
     network, found = eye.network, dict[str, Tensor]()
-    images = normalise(images.to(eye.device), eye.preprocess, eye.statistics)
+    images = given(eye, images)
     with evaluating(network):
         if FEATURES in rows:
             found[FEATURES] = network.forward_head(network.forward_features(images), pre_logits=True)

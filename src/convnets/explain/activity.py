@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..data import Loader, Split, normalise
+from ..data import Loader, Split
 from ..errors import UsageError
 from ..evaluate import evaluating
-from ..evaluate.features import BATCH, ON_A_CPU, Eye
+from ..evaluate.features import BATCH, ON_A_CPU, Eye, given
 from ..models.senet import SqueezeExcitation
 from ..models.table import Field
-from .inside import Box, box_of, check_row, given, ready, visible
+from .inside import Box, box_of, check_row, ready, visible
 from .maps import projected
 
 
@@ -135,7 +135,7 @@ def watch(eye: Eye, split: Split, row: str, classes: int) -> Watched:
             for batch in tqdm(loader.epoch(0), "look", len(loader), leave=False, disable=not shown, unit="batch"):
                 for gate in gates.values():
                     gate.labels = batch.labels.numpy()
-                network(normalise(batch.images.to(eye.device, non_blocking=True), eye.preprocess, eye.statistics))
+                network(given(eye, batch.images))
     finally:
         for hook in hooks:
             hook.handle.remove()

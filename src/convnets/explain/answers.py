@@ -100,9 +100,9 @@ class Files:
 
     def __init__(self, folder: Path, sources: Sequence[str], runs: Sequence[str]) -> None:
         self.folder, self.taken = folder, {Path(path).resolve() for path in sources}
-        own = [Path(run).resolve().name for run in runs]
-        self.called = dict(zip(runs, own if len(set(own)) == len(own) else runs, strict=True))
-        self.methods, self.others, self.written = set[str](), set[str](), list[Path]()
+        self.called = dict(zip(runs, page.names_of(runs), strict=True))
+        self.methods, self.others = set[str](), set[str]()
+        self.written: dict[Path, None] = {}  # in order
         self.sections: dict[str, str] = {}  # by picture, those of several networks side by side
 
     def add(self, answer: Answer) -> Path:
@@ -117,7 +117,7 @@ class Files:
         titles = [(picture, f"{name if is_writable(name) else f'class {index}'}\n{probability:.1%}", None)
                   for picture, name, index, probability in rows]  # fmt: skip
         draw_predictions([(answer.view, "what the\nnetwork sees", None), *titles], path, called, one_line=True)
-        self.written.append(path)
+        self.written[path] = None
         self.methods.add(method)
         if answer.path in self.sections or len(self.sections) < SHOWN:
             self.sections[answer.path] = self.sections.get(answer.path, "") + section(answer)

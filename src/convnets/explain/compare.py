@@ -153,7 +153,7 @@ def compare(
     for folder, one in zip(folders[1:], loaded[1:], strict=True):
         _check_divided(folder, one, folders[0], loaded[0], spec, name, source)
     source = checked(source, name, abouts[0])
-    names = _names(folders)
+    names = page.names_of([folder.path for folder in folders])
     return Comparison([
         Contender(called, about, read_log(folder), one, ask(one, source, name, device, workers, progress))
         for called, folder, about, one in zip(names, folders, abouts, loaded, strict=True)
@@ -223,12 +223,6 @@ def _check_divided(
 def _same(a: Split, b: Split) -> bool:
     """Whether two splits of one data set hold the same pictures in the same order."""
     return np.array_equal(a.labels, b.labels) and all(a.pictures.name(i) == b.pictures.name(i) for i in range(len(a)))
-
-
-def _names(folders: Sequence[RunFolder]) -> list[str]:
-    """The folders' own names where these differ, else their paths."""
-    own = [folder.path.resolve().name for folder in folders]
-    return own if len(set(own)) == len(own) else [str(folder.path) for folder in folders]
 
 
 def _settings(about: dict[str, Any]) -> dict[str, Any]:

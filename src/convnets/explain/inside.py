@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..data import normalise, prepare
+from ..data import prepare
 from ..data.statistics import stacked
 from ..errors import UsageError
 from ..evaluate import evaluating
-from ..evaluate.features import Eye
+from ..evaluate.features import Eye, given
 from ..layers import Concat
 from ..models.table import Field, fields
 from ..network import Network
@@ -243,11 +243,6 @@ def _weighted(module: nn.Module) -> list[Tensor]:
 def _vector(parameter: Tensor | None) -> np.ndarray:
     values: np.ndarray = np.zeros(0) if parameter is None else parameter.detach().float().cpu().numpy()
     return values
-
-
-def given(eye: Eye, images: Tensor) -> Tensor:
-    """Prepared pictures as they are handed to the network: on its device, normalised."""
-    return normalise(images.to(eye.device), eye.preprocess, eye.statistics)
 
 
 def _side(gradient: np.ndarray, field: Box) -> int:

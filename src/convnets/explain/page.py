@@ -165,6 +165,12 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
+def names_of(paths: Sequence[str | Path]) -> list[str]:
+    """What files or folders are called: by their own names where these differ, else by their paths."""
+    own = [Path(path).resolve().name for path in paths]
+    return own if len(set(own)) == len(own) else [str(path) for path in paths]
+
+
 def anchor(name: str) -> str:
     """What a link to a heading ends in."""
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower())

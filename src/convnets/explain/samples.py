@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..data import normalise, prepare
-from ..data.statistics import stacked
+from ..evaluate.features import Eye, given
 from ..runs import Loaded
 from . import page
 from .answers import MEANS
-from .inside import plain, visible
+from .inside import plain, ready, visible
 from .maps import Explanation, explain
 from .outcome import Outcome
 from .overlays import overlay
@@ -36,12 +35,11 @@ def explained(loaded: Loaded, outcome: Outcome) -> Explained:
     spread = right[np.linspace(0, len(right) - 1, min(EACH, len(right))).astype(int)] if len(right) else right
     chosen = np.concatenate([outcome.mistakes()[:EACH], spread]).astype(int)
     pictures = [outcome.split.pictures.load(int(index)) for index in chosen]
-    arrays = [prepare(one, loaded.preprocess, loaded.statistics) for one in pictures]
-    views = torch.from_numpy(stacked(arrays, loaded.preprocess, loaded.statistics)).permute(0, 3, 1, 2)
     device = next(loaded.network.parameters()).device
+    eye = Eye(loaded.network, loaded.preprocess, loaded.statistics, device)
     asked = torch.from_numpy(np.stack([outcome.guesses[chosen], outcome.labels[chosen]], 1)).to(device)
-    images = normalise(views.to(device), loaded.preprocess, loaded.statistics)
-    return Explained(chosen.tolist(), visible(views), explain(loaded.network, images, classes=asked))
+    views = ready(eye, pictures)
+    return Explained(chosen.tolist(), visible(views), explain(loaded.network, given(eye, views), classes=asked))
 
 
 def section(sample: Explained, outcome: Outcome) -> str:

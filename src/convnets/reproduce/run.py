@@ -33,7 +33,7 @@ from .verdict import OPEN, Verdict, judge
 PLAN, RESULT, JOBS = "plan.json", "result.json", "jobs"
 SEARCH_SEED = 1000  # of the runs by which learning rates are chosen
 MOST_RATES = 8  # of an arm
-VERSION = 2  # raised where small networks, probes or measures change what they do
+VERSION = 3  # raised where small networks, probes or measures change what they do
 NEEDED = {"id", "paper", "data", "setting", "said", "arms", "cost_seconds", "machine", "revision", "versions",
           "command", "ended"}  # of a result file
 Values = dict[str, Any]

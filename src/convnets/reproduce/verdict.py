@@ -22,8 +22,8 @@ RULE = (
     "the least difference that counts, and does not hold at this scale where it lies wholly below that difference; "
     "a ~ b holds where the interval lies within it on both sides, and does not where it lies outside. A claim holds "
     "where all its relations do, and does not where one of them does not. Fewer than three seeds decide nothing, nor "
-    "do arms of which neither learned more than chance, nor differences that are all exactly 0. Where three seeds "
-    "leave a claim undecided, three more are run; of its intervals the 95 % are then nominal."
+    "do arms of which neither learned more than chance, nor differences that are all exactly 0. Where six "
+    "seeds were run because three left a claim undecided, the 95 % are nominal."
 )
 
 
