@@ -32,6 +32,13 @@ def test_otherwise_every_sample_comes_once() -> None:
     assert Order(LABELS, False, "balanced", 0).of(5).tolist() == list(range(77))
 
 
+def test_fixed_sampling_has_the_same_order_in_every_epoch() -> None:
+    order = Order(LABELS, True, "fixed", 3)
+    assert sorted(order.of(0)) == list(range(77)) and np.array_equal(order.of(0), order.of(5))
+    assert np.array_equal(order.of(5), Order(LABELS, True, "shuffled", 3).of(0))
+    assert not np.array_equal(order.of(0), Order(LABELS, True, "fixed", 4).of(0))
+
+
 @pytest.mark.parametrize("sampling", ["shuffled", "balanced"])
 def test_a_short_epoch_shows_others_each_time(sampling: str) -> None:
     order = Order(LABELS, True, sampling, 3, epoch_size=9)

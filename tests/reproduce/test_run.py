@@ -120,6 +120,25 @@ def test_the_papers_scale() -> None:
     assert {arm.values["depth"] for arm in small.experiment.arms.values()} == {38}
 
 
+def test_test_protocols_grow_with_the_pictures() -> None:
+    at = {scale: plan_of(experiments.find("evaluation_ladder"), scale, {"": "cifar10"}, 3, "cpu").experiment
+          for scale in ("small", "paper")}  # fmt: skip
+    protocols = {scale: one.options["protocols"] for scale, one in at.items()}
+    assert protocols["small"]["several_scales"] == "dense@14+16+18+20~logits"
+    assert protocols["paper"] == {"one_crop": "1crop", "ten_crops": "10crop",
+                                  "several_scales": "dense@28+32+36+40~logits"}  # fmt: skip
+    assert "preprocess.size=28" in at["paper"].recipe
+
+
+def test_members_of_an_ensemble_are_what_their_seeds_give_alone() -> None:
+    plan = plan_of(experiments.find("ensembles"), "tiny", {"": "digits"}, 3, "cpu")
+    alone = dataclasses.replace(plan, experiment=dataclasses.replace(plan.experiment, probes=()))
+    errors = [job.run(alone, "network", seed)["test_error"] for seed in (0, 1000, 2000, 3000, 4000)]
+    together = job.run(plan, "network", 0)
+    assert together["alone"] == pytest.approx(sum(errors) / 5, abs=1e-3) and together["test_error"] == errors[0]
+    assert budget._networks(plan, "network") == 5
+
+
 def test_the_budget_decides_epochs_and_width() -> None:
     setting = Setting(epochs=20, least_epochs=4, widths=(1.0, 0.5))
     plan = Plan(experiments.find("lrn"), setting, "digits", (0, 1, 2))

@@ -10,6 +10,8 @@ from .randomness import permutation
 class Order:
     """Sample numbers of each epoch: as they are, shuffled, or with `sampling` "balanced" by label shuffling.
 
+    With "fixed" every epoch has the shuffled order of the first, and so the same samples in each batch.
+
     Balanced, every class is shown as often as the most frequent one: its samples in a random order, begun again in
     another one when they are used up (Shen et al. 2016, to which SENet refers). The number of a sample that comes again
     is higher by the number of samples, so that it is changed in another way. With an `epoch_size` an epoch is the first
@@ -17,7 +19,7 @@ class Order:
     """
 
     def __init__(self, labels: np.ndarray, shuffle: bool, sampling: str, seed: int, epoch_size: int = 0) -> None:
-        self.labels, self.shuffle, self.seed = labels, shuffle, seed
+        self.labels, self.shuffle, self.seed, self.fixed = labels, shuffle, seed, sampling == "fixed"
         self.members = None
         if shuffle and sampling == "balanced":
             self.members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
@@ -33,7 +35,7 @@ class Order:
         if not self.shuffle:
             return np.arange(len(self.labels))
         if self.members is None:
-            return permutation(self.seed, epoch, len(self.labels))[: self.length]
+            return permutation(self.seed, 0 if self.fixed else epoch, len(self.labels))[: self.length]
         shown = np.concatenate([self._class(epoch, label, own) for label, own in enumerate(self.members)])
         order: np.ndarray = shown[permutation(self.seed, epoch, len(shown))[: self.length]]
         return order

@@ -104,7 +104,7 @@ EXPERIMENTS = (
 )  # fmt: skip
 
 LEFT_OUT = {
-    "distillation": "needs a trained teacher of ImageNet",
+    "distillation": "needs ImageNet: it helps or hurts by the student's family and the teacher's, a ResNet-152-D",
     "throughput": "measured: convnets bench",
     "transfer": "detection and segmentation",
 }

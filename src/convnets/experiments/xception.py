@@ -20,6 +20,19 @@ EXPERIMENTS = (
         setting=SETTING,
     ),
     Experiment(
+        id="separable_order",
+        title="Depthwise first or pointwise first",
+        claim="The order of the two convolutions is said to be unimportant.",
+        where="Sec. 1.2, p. 3",
+        covers=("order_of_operations",),
+        network="small xception",
+        arms={"depthwise first": Arm(), "pointwise first": Arm({"pointwise_first": True})},
+        expect=("depthwise first ~ pointwise first",),
+        least=1.5,
+        setting=SETTING,
+        differs="The paper gives no number.",
+    ),
+    Experiment(
         id="xception_residual",
         title="Residual connections in Xception",
         claim="Residual connections are essential: without them training is slow and ends far worse.",
@@ -37,5 +50,4 @@ LEFT_OUT = {
     "xception_vs_inception_equal_params": "compares whole networks on ImageNet and JFT",
     "size_and_speed": "exact for the size, and tested as such; speed: convnets bench",
     "segment_spectrum": "an open question of the paper, without an expectation",
-    "order_of_operations": "said to be unimportant, without a number",
 }

@@ -39,7 +39,13 @@ def pace(plan: Plan, arm: str) -> float:
             torch.accelerator.synchronize(training.device)
         taken.append((time.perf_counter() - began) / len(batches))
     step = min(taken[1:])
-    return step * (len(loader) + len(data.test) / recipe.batch_size / 3)
+    return _networks(plan, arm) * step * (len(loader) + len(data.test) / recipe.batch_size / 3)
+
+
+def _networks(plan: Plan, arm: str) -> int:
+    """How many are trained for one result of this arm: what it starts from, and the others of an ensemble, too."""
+    others = plan.experiment.options.get("ensemble", {}).get("members", 1)
+    return int(others) + bool(plan.experiment.arms[arm].start)
 
 
 def epoch_of(plan: Plan, paces: dict[str, float], workers: int) -> float:

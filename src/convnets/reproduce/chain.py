@@ -65,7 +65,8 @@ def chain(
 ) -> Network:  # fmt: skip
     """Layers one after the other, as text: "conv 64 5, pool 3 2, conv 64 5/2, lrn, drop, fc 100, gap".
 
-    A convolution has channels, kernel (5 or 1x7) and perhaps a stride, and keeps the size; a pooling window and stride.
+    A convolution has channels, kernel (5 or 1x7) and perhaps a stride, and keeps the size; "conv 64 5 2" is one in two
+    groups. A pooling has window and stride.
     After each convolution and fully connected layer comes the activation, with the normalisation before it or behind
     it; "linear 64 5" is a convolution without the activation. The classifier is a last fully connected layer, or before
     a "gap" a 1x1 convolution whose maps are averaged. Biases start at `bias` but in the first layer and the classifier.
@@ -103,7 +104,8 @@ def _layer(kind: str, numbers: list[str], shape: tuple[int, int, int], task: Tas
     kernel, _, stride = numbers[1].partition("/")
     high, _, wide = kernel.partition("x")
     window = int(high), int(wide or high)
-    conv = nn.Conv2d(channels, width, window, int(stride or 1), half(window))
+    groups = int(numbers[2]) if len(numbers) > 2 else 1
+    conv = nn.Conv2d(channels, width, window, int(stride or 1), half(window), groups=groups)
     return {"conv": conv}, map_shape({"conv": conv}, channels, side)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from ..train.state import Training
 from ..train.tuning import prepared
 from . import networks, pictures
 from .chain import Task
-from .looks import AFTER, tested
+from .looks import AFTER, Ensemble, tested
 from .plan import EPOCHS, Plan, times
 from .probes import WHILE, EpochsTo, Probe
 
@@ -54,12 +55,15 @@ def run(
     training = Training(model, recipe, torch.device(plan.device), statistics)
     network = training.network
     probes = [PROBES[name](**experiment.options.get(name, {})) for name in experiment.probes if share == 1.0]
+    for probe in probes:
+        if isinstance(probe, Ensemble):
+            probe.another = partial(another, plan, arm, data, rate)
     watcher = Watcher(training, data, probes, kept, made_with)
     found: Values = {"parameters": sum(parameter.numel() for parameter in network.parameters())}
     try:
         state = kept_state(kept, made_with)
         if experiment.arms[arm].start and state is None:
-            _begin_from(network, plan, arm, data, recipe, statistics, seed)
+            _begin_from(network, plan, arm, data, rate, seed)
         loader = loader_of(data.train, recipe, statistics, training.device)
         forward = prepared(training, Machine(training.device))
         for probe in probes:
@@ -133,17 +137,24 @@ def network_of(experiment: Experiment, arm: Arm, task: Task, seed: int) -> Netwo
     return networks.build(name, arm.values, task, seed)
 
 
+def another(plan: Plan, arm: str, data: pictures.Pictures, rate: float | None, seed: int) -> Network:
+    """A network of an arm, trained from this seed to the end of the plan without being watched."""
+    recipe, statistics = recipe_of(plan, arm, seed, data, rate, 1.0)
+    model = network_of(plan.experiment, plan.experiment.arms[arm], task_of(plan, data, recipe), seed)
+    training = Training(model, recipe, torch.device(plan.device), statistics)
+    loader = loader_of(data.train, recipe, statistics, training.device)
+    train(training, loader, None, Watcher(training, data, []), prepared(training, Machine(training.device)))
+    return training.network
+
+
 def _begin_from(
-    network: Network, plan: Plan, arm: str, data: pictures.Pictures, recipe: Recipe, statistics: Statistics, seed: int
+    network: Network, plan: Plan, arm: str, data: pictures.Pictures, rate: float | None, seed: int
 ) -> None:
     """Train the network that the arm starts from, and take over every row of it that fits."""
     chosen = plan.experiment.arms[arm]
-    first = dataclasses.replace(chosen, values=chosen.start)
-    before = network_of(plan.experiment, first, task_of(plan, data, recipe), seed)
-    training = Training(before, recipe, torch.device(plan.device), statistics)
-    loader = loader_of(data.train, recipe, statistics, training.device)
-    train(training, loader, None, Watcher(training, data, []), prepared(training, Machine(training.device)))
-    own, learned = network.state_dict(), training.network.state_dict()
+    arms = {arm: dataclasses.replace(chosen, values=chosen.start, start={})}
+    before = dataclasses.replace(plan, experiment=dataclasses.replace(plan.experiment, arms=arms))
+    own, learned = network.state_dict(), another(before, arm, data, rate, seed).state_dict()
     fits = {key: value for key, value in learned.items() if key in own and own[key].shape == value.shape}
     network.load_state_dict(own | fits)
 

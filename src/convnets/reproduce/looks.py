@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from ..data import Loader
-from ..evaluate import evaluate_network, evaluating
+from ..evaluate import evaluate_network, evaluate_protocols, evaluating
 from ..explain.inside import reuse
 from ..models.senet import SqueezeExcitation
 from ..train.state import Training
@@ -51,6 +52,42 @@ class TenCrops(Quiet):
                   "ten_crops_maximum": likely.amax(0)}  # fmt: skip
         errors = {name: 100 * float((scores.argmax(1) != labels).float().mean()) for name, scores in scored.items()}
         return {name: round(error, 3) for name, error in errors.items()}
+
+
+class Protocols(Quiet):
+    """Test error by each of some test protocols, as `evaluate --protocol` has them, under the names given to them."""
+
+    def __init__(self, **protocols: str) -> None:
+        self.protocols = protocols
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        results = evaluate_protocols(training.network, data.test, list(self.protocols.values()),
+                                     training.recipe.preprocess, training.statistics, training.device)  # fmt: skip
+        pairs = zip(self.protocols, results, strict=True)
+        return {name: round(result.evaluation.top1_error, 3) for name, result in pairs}
+
+
+class Ensemble(Quiet):
+    """Test error by the mean probabilities of `members` networks, trained alike from other seeds, and their own mean.
+
+    `another` trains such a network; whoever makes the probe sets it.
+    """
+
+    def __init__(self, members: int = 5) -> None:
+        self.members = members
+        self.another: Callable[[int], nn.Module]
+
+    def end(self, training: Training, data: Pictures) -> Values:
+        images, labels = test_images(training, data)
+        likely = []
+        for number in range(self.members):
+            seed = training.recipe.seed + 1000 * number
+            network = self.another(seed) if number else training.network
+            with evaluating(network):
+                likely.append(_batched(network, images).softmax(1))
+        wrong = torch.stack([*likely, torch.stack(likely).mean(0)]).argmax(2) != labels
+        *alone, together = (100 * wrong.float().mean(1)).tolist()
+        return {"alone": round(float(np.mean(alone)), 3), "together": round(together, 3)}
 
 
 class Responses(Quiet):
@@ -250,7 +287,7 @@ def _batched(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
 
 
 AFTER: dict[str, Any] = {
-    "gap": Gap, "ten_crops": TenCrops, "responses": Responses, "lesions": Lesions, "reuse": Reuse, "filters": Filters,
-    "occlusion": Occlusion, "invariance": Invariance, "layer_features": LayerFeatures, "class_maps": ClassMaps,
-    "excitations": Excitations, "logit_gap": LogitGap,
+    "gap": Gap, "ten_crops": TenCrops, "protocols": Protocols, "ensemble": Ensemble, "responses": Responses,
+    "lesions": Lesions, "reuse": Reuse, "filters": Filters, "occlusion": Occlusion, "invariance": Invariance,
+    "layer_features": LayerFeatures, "class_maps": ClassMaps, "excitations": Excitations, "logit_gap": LogitGap,
 }  # fmt: skip

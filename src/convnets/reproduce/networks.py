@@ -172,8 +172,10 @@ def small_se(task: Task, *, depth: int = 20, se: bool = True, **values: Any) -> 
     return senet.residual(parent, None, **values, num_classes=task.classes, in_channels=task.channels)
 
 
-def small_xception(task: Task, *, blocks: int = 3, intermediate: str = "none", joined: bool = True) -> Network:
-    """A thin Xception: its three flows, with `blocks` in the middle."""
+def small_xception(
+    task: Task, *, blocks: int = 3, intermediate: str = "none", joined: bool = True, pointwise_first: bool = False
+) -> Network:
+    """A thin Xception: its three flows, with `blocks` in the middle; each pair of convolutions perhaps turned round."""
     join = xception.residual if joined else xception.alone
     one, two, three = (task.wide(width) for width in (32, 64, 128))
     block = partial(xception.entry, intermediate, join)
@@ -191,6 +193,11 @@ def small_xception(task: Task, *, blocks: int = 3, intermediate: str = "none", j
         "avgpool": nn.AdaptiveAvgPool2d(1),
         "logits": FullyConnected(three, task.classes),
     }
+    pairs: list[Any] = [part for row in rows.values() for part in row.modules() if hasattr(part, "pointwise")]
+    for pair in pairs if pointwise_first else []:  # in each other's place, under each other's name
+        wide = pair.pointwise.out_channels
+        depthwise = nn.Conv2d(wide, wide, 3, padding=1, groups=wide, bias=False)
+        pair.depthwise, pair.pointwise = pair.pointwise, depthwise
     return Network(rows, head="avgpool", initialise=GLOROT_UNIFORM)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 
 from ..errors import UsageError
@@ -32,6 +33,7 @@ class Plan:
 
 
 SIZES = {"preprocess.size", "preprocess.resize", "augment.scale", "augment.pad"}  # in pixels
+SIDE = re.compile(r"(?<=[@+/])[0-9]+")  # in a test protocol
 EPOCHS = ("schedule.milestones", "schedule.every")
 
 
@@ -51,7 +53,11 @@ def at_scale(experiment: Experiment, scale: str) -> tuple[Experiment, Setting]:
         values = {key: experiment.full.get(key, value) if paper else value for key, value in arm.values.items()}
         arms[name] = dataclasses.replace(arm, values=values, recipe=scaled(arm.recipe))
     recipe = (*((f"augment.pad={setting.size // 8}",) if paper else ()), *scaled(experiment.recipe))
-    return dataclasses.replace(experiment, arms=arms, recipe=recipe), setting
+    options = dict(experiment.options)
+    if "protocols" in options and pixels != 1:
+        options["protocols"] = {name: SIDE.sub(lambda side: f"{int(side[0]) * pixels:.0f}", text)
+                                for name, text in options["protocols"].items()}  # fmt: skip
+    return dataclasses.replace(experiment, arms=arms, recipe=recipe, options=options), setting
 
 
 def times(text: str, factors: dict[str, float]) -> str:

@@ -172,7 +172,8 @@ class Recipe:
     one more row with weights, from the last to the first (0: all from the start). `patience`: the run ends when
     validation has not improved for so many epochs (0: it does not). `select`: the weights of which epoch are the run's,
     that of the lowest validation error or the last. `sampling` "balanced" shuffles labels: each epoch shows every class
-    as often as the most frequent one. `epoch_size`: an epoch is so many of its pictures, others each time (0: all).
+    as often as the most frequent one; "fixed" has the same batches in each. `epoch_size`: an epoch is so many of its
+    pictures, others each time (0: all).
 
     `val_fraction` of the training pictures is set aside for validation where the data has no pictures for that, and
     `test_fraction` for the test. `val_is_test`: the data's own validation pictures are the test, where it has no other.
@@ -201,7 +202,7 @@ class Recipe:
     unfreeze: float = 0.0
     patience: int = 0
     select: Literal["best", "last"] = "best"
-    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    sampling: Literal["shuffled", "balanced", "fixed"] = "shuffled"
     epoch_size: int = 0
     accumulate: int = 1
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
