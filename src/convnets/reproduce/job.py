@@ -54,10 +54,7 @@ def run(
     model = network_of(experiment, experiment.arms[arm], task_of(plan, data, recipe), seed)
     training = Training(model, recipe, torch.device(plan.device), statistics)
     network = training.network
-    probes = [PROBES[name](**experiment.options.get(name, {})) for name in experiment.probes if share == 1.0]
-    for probe in probes:
-        if isinstance(probe, Ensemble):
-            probe.another = partial(another, plan, arm, data, rate)
+    probes = _probes(plan, arm, data, rate) if share == 1.0 else []
     watcher = Watcher(training, data, probes, kept, made_with)
     found: Values = {"parameters": sum(parameter.numel() for parameter in network.parameters())}
     try:
@@ -85,6 +82,15 @@ def run(
         if not found.get("diverged") or isinstance(probe, EpochsTo):
             found |= probe.end(training, data)
     return found
+
+
+def _probes(plan: Plan, arm: str, data: pictures.Pictures, rate: float | None) -> list[Probe]:
+    """The experiment's, with what they are given to do their work."""
+    probes = [PROBES[name](**plan.experiment.options.get(name, {})) for name in plan.experiment.probes]
+    for probe in probes:
+        if isinstance(probe, Ensemble):
+            probe.another = partial(another, plan, arm, data, rate)
+    return probes
 
 
 def kept_state(kept: Path | None, made_with: str) -> tuple[dict[str, torch.Tensor], Values] | None:
