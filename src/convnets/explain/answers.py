@@ -26,15 +26,21 @@ SHOWN = 200  # pictures on a page: with many more no browser is at ease
 
 
 class Answer(NamedTuple):
-    """One picture as a network sees it, uint8 (H, W, C), with its best classes and a picture of each one's map."""
+    """One picture as a network sees it, uint8 (H, W, C), with its best classes and what explains them."""
 
     run: str
     path: str
     view: np.ndarray
     names: tuple[str, ...]
     probabilities: tuple[float, ...]
-    pictures: tuple[np.ndarray, ...]
     explanation: Explanation  # of this picture alone
+
+    def pictures(self) -> list[np.ndarray]:
+        """For each class its map over the picture, or what is projected back to the pixels."""
+        own = self.explanation
+        if own.projections is not None and own.method in ("guided", "deconv"):
+            return [projection(back) for back in own.projections]
+        return [overlay(self.view, map_) for map_ in own.maps]
 
 
 def answers(
@@ -70,12 +76,8 @@ def _answer(
     own = found._replace(logits=found.logits[index], classes=found.classes[index], maps=found.maps[index],
                          projections=back)  # fmt: skip
     probabilities = own.logits.softmax(0)[own.classes]
-    if own.projections is not None and found.method in ("guided", "deconv"):
-        pictures = tuple(projection(back) for back in own.projections)
-    else:
-        pictures = tuple(overlay(view, map_) for map_ in own.maps)
     names = tuple(classes[number] for number in own.classes.tolist())
-    return Answer(run, path, view, names, tuple(probabilities.tolist()), pictures, own)
+    return Answer(run, path, view, names, tuple(probabilities.tolist()), own)
 
 
 def said(answer: Answer) -> dict[str, Any]:
@@ -111,16 +113,17 @@ class Files:
         Raises UsageError where it would take the place of a picture that is explained.
         """
         method, indices = answer.explanation.method, answer.explanation.classes.tolist()
+        pictures = answer.pictures()
         called = self.called[answer.run] if len(self.called) > 1 else ""
         path = self._free(f"{Path(answer.path).stem}.{method}" + f"-{called.replace('/', '_')}" * bool(called))
-        rows = zip(answer.pictures, answer.names, indices, answer.probabilities, strict=True)
+        rows = zip(pictures, answer.names, indices, answer.probabilities, strict=True)
         titles = [(picture, f"{name if is_writable(name) else f'class {index}'}\n{probability:.1%}", None)
                   for picture, name, index, probability in rows]  # fmt: skip
         draw_predictions([(answer.view, "what the\nnetwork sees", None), *titles], path, called, one_line=True)
         self.written[path] = None
         self.methods.add(method)
         if answer.path in self.sections or len(self.sections) < SHOWN:
-            self.sections[answer.path] = self.sections.get(answer.path, "") + section(answer)
+            self.sections[answer.path] = self.sections.get(answer.path, "") + section(answer, pictures)
         else:
             self.others.add(answer.path)
         return path
@@ -145,10 +148,10 @@ class Files:
         return page.write(self.folder / "index.html", page.page("Explanations", sections, under))
 
 
-def section(answer: Answer) -> str:
-    """One picture's answers by one network, as tiles."""
+def section(answer: Answer, pictures: Sequence[np.ndarray]) -> str:
+    """One picture's answers by one network, and what explains each, as tiles."""
     row = f", row {answer.explanation.row}" if answer.explanation.row else ""
-    pairs = zip(answer.pictures, answer.names, answer.probabilities, strict=True)
+    pairs = zip(pictures, answer.names, answer.probabilities, strict=True)
     parts = [page.tile(answer.view, ["what the network sees"]),
              *(page.tile(picture, [name, f"{probability:.1%}"]) for picture, name, probability in pairs)]  # fmt: skip
     return f"<h3>{html.escape(answer.run)}: {answer.explanation.method}{html.escape(row)}</h3>" + page.tiles(parts)

@@ -65,10 +65,13 @@ def _maps(seen: Look) -> str:
 
 def _strongest(seen: Look) -> str:
     assert seen.watched is not None
+    how = "as a deconvolutional network projects it back to the pixels (Zeiler and Fergus 2013, Fig. 2)"
+    if not any(one.units for one in seen.watched.activities):
+        how = "by the gradients of its output: without ReLUs a deconvolutional network gives the same"
     words = (
         f"For some channels of {seen.row} the nine pictures, of {len(seen.watched.peaks.values):,}, with the largest "
         "outputs, each cut to what the unit with that output sees, and on the right what of it that unit answers to, "
-        "as a deconvolutional network projects it back to the pixels (Zeiler and Fergus 2013, Fig. 2)."
+        f"{how}."
     )
     figures = []
     for channel, cuts in seen.strongest.items():
