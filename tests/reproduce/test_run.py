@@ -40,6 +40,7 @@ def test_every_experiment_runs(name: str, tmp_path: Path) -> None:
     results: Any = {arm: {0: run.carry_out(plan, arm, 0, None, 1.0)} for arm in plan.experiment.arms}
     result = run.write_result(plan, tmp_path, results, 1.0)
     lines = list(write_report(result))
+    assert not any("nan" in line.split() for line in lines)
     assert lines[0].startswith("? "), "one seed decides nothing"
     page = (tmp_path / "report.html").read_text()
     assert plan.experiment.title in page and "<svg" in page and not re.search(r"(src|href)=.http", page)

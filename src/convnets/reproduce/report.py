@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -52,8 +53,10 @@ def write_report(result: Path) -> Iterator[str]:
     checkpoint.write_text(result.with_name("report.md"), text(experiment, content, results, verdict))
     yield f"{MARKS[verdict.verdict]} {experiment.id}: {verdict.verdict}"
     for finding in verdict.findings:
-        within = f"{finding.mean:.3g} ({finding.low:.3g} to {finding.high:.3g})"
-        yield f"  {finding.relation}: difference {within}: {finding.verdict}"
+        within = f"difference {finding.mean:.3g} ({finding.low:.3g} to {finding.high:.3g})"
+        if math.isnan(finding.mean):
+            within = "nothing to compare, too little was learned"
+        yield f"  {finding.relation}: {within}: {finding.verdict}"
     yield f"written: {result.with_name('report.html')}, report.md, figure.svg, {RESULT}"
 
 
@@ -92,7 +95,8 @@ def findings_of(verdict: Verdict) -> list[list[str]]:
     for one in verdict.findings:
         unit = 1e6 if one.relation.startswith("parameters:") else 1.0
         mean, low, high, least = (f"{value / unit:.3g}" for value in (one.mean, one.low, one.high, one.least))
-        lines.append([one.relation, mean, f"{low} to {high}", least, one.verdict])
+        differs = ["none", "too little was learned"] if math.isnan(one.mean) else [mean, f"{low} to {high}"]
+        lines.append([one.relation, *differs, least, one.verdict])
     return lines
 
 
