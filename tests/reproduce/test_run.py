@@ -18,6 +18,7 @@ from convnets.cli.reproduce import command, read_minutes, read_sources
 from convnets.errors import ResourceError, UsageError
 from convnets.experiments import Arm, Setting
 from convnets.reproduce import Plan, budget, job, pictures, run
+from convnets.reproduce.chain import Task
 from convnets.reproduce.networks import SMALL, build
 from convnets.reproduce.plan import TINY
 from convnets.reproduce.report import write_report, write_scoreboard
@@ -201,6 +202,20 @@ def test_small_networks_learn_and_know_their_width(name: str) -> None:
     assert wide(torch.zeros(2, 3, 16, 16)).shape == (2, 10)
     parameters = [sum(p.numel() for p in network.parameters()) for network in (wide, narrow)]
     assert parameters[0] > 1.5 * parameters[1]
+
+
+def test_a_convolution_in_two_groups_and_a_separable_one_turned_round() -> None:
+    task = Task(10, 3, 16)
+    two = build("chain", {"layers": "conv 32 5, conv 64 5 2, gap"}, task, 0)
+    convs = [part for part in two.modules() if isinstance(part, torch.nn.Conv2d)]
+    assert convs[0].groups == 1 and convs[1].groups == 2 and convs[1].weight.shape == (64, 16, 5, 5)
+    kernels = {}
+    for turned in (False, True):
+        network = build("small xception", {"pointwise_first": turned}, task, 0)
+        row = network.get_submodule("block13.body.sepconv2")  # from 64 to 128 channels
+        pair = [part for part in row.modules() if isinstance(part, torch.nn.Conv2d)]
+        kernels[turned] = [(conv.kernel_size[0], conv.groups) for conv in pair]
+    assert kernels == {False: [(3, 64), (1, 1)], True: [(1, 1), (3, 128)]}
 
 
 def test_pictures_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from ..data import Loader
-from ..evaluate import evaluate_network, evaluate_protocols, evaluating
+from ..evaluate import Member, evaluate_ensemble, evaluate_network, evaluate_protocols, evaluating
 from ..explain.inside import reuse
 from ..models.senet import SqueezeExcitation
+from ..network import Network
 from ..train.state import Training
 from .lesions import Lesions
 from .probes import Quiet, Values, images_of, test_images
@@ -75,18 +76,16 @@ class Ensemble(Quiet):
 
     def __init__(self, members: int = 5) -> None:
         self.members = members
-        self.another: Callable[[int], nn.Module]
+        self.another: Callable[[int], Network]
 
     def end(self, training: Training, data: Pictures) -> Values:
-        images, labels = test_images(training, data)
-        likely = []
-        for number in range(self.members):
-            seed = training.recipe.seed + 1000 * number
-            network = self.another(seed) if number else training.network
-            with evaluating(network):
-                likely.append(_batched(network, images).softmax(1))
-        wrong = torch.stack([*likely, torch.stack(likely).mean(0)]).argmax(2) != labels
-        *alone, together = (100 * wrong.float().mean(1)).tolist()
+        seeds = [training.recipe.seed + 1000 * number for number in range(1, self.members)]
+        networks = [training.network, *map(self.another, seeds)]
+        members = [Member(network, training.recipe.preprocess, training.statistics) for network in networks]
+        *alone, together = (
+            evaluate_ensemble(some, data.test, ["1crop"], training.device)[0].evaluation.top1_error
+            for some in [*([one] for one in members), members]
+        )
         return {"alone": round(float(np.mean(alone)), 3), "together": round(together, 3)}
 
 
