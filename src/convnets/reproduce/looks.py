@@ -13,6 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ..data import Loader
 from ..evaluate import Member, evaluate_ensemble, evaluate_network, evaluate_protocols, evaluating
+from ..explain.activity import Gates
 from ..explain.inside import reuse
 from ..models.senet import SqueezeExcitation
 from ..network import Network
@@ -249,7 +250,7 @@ class Excitations(Quiet):
         spreads = []
         for gate in gates:
             by_class = torch.stack([gate[labels == label].mean(0) for label in labels.unique()])
-            spreads.append(round(float(by_class.std(0).mean()), 5))
+            spreads.append(round(Gates("", by_class.numpy(force=True)).spread, 5))
         third = max(1, len(spreads) // 3)
         return {"excitations": spreads, "first_stage": round(float(np.mean(spreads[:third])), 5),
                 "last_stage": round(float(np.mean(spreads[-third:])), 5)}  # fmt: skip
