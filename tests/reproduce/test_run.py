@@ -7,6 +7,7 @@ import json
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from convnets import experiments
 from convnets.cli.reproduce import command, read_minutes, read_sources
 from convnets.errors import ResourceError, UsageError
 from convnets.experiments import Arm, Setting
-from convnets.reproduce import Plan, budget, job, pictures, run
+from convnets.models.table import layer_table
+from convnets.reproduce import Plan, budget, job, looks, pictures, run
 from convnets.reproduce.chain import Task
 from convnets.reproduce.networks import SMALL, build
 from convnets.reproduce.plan import TINY
@@ -139,6 +141,29 @@ def test_members_of_an_ensemble_are_what_their_seeds_give_alone() -> None:
     together = job.run(plan, "network", 0)
     assert together["alone"] == pytest.approx(sum(errors) / 5, abs=1e-3) and together["test_error"] == errors[0]
     assert budget._networks(plan, "network") == 5
+
+
+def test_a_class_map_that_is_the_ink_fires_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two maps the first is the ink and the second its negative: right for the pictures of the first class alone."""
+    network = build("chain", {"layers": "gap"}, Task(2, 1, 4), seed=0)
+    with torch.no_grad():
+        network.get_parameter("gap1.conv.weight").copy_(torch.tensor([1.0, -1.0])[:, None, None, None])
+        network.get_parameter("gap1.conv.bias").zero_()
+    images, labels = torch.zeros(2, 1, 4, 4), torch.tensor([0, 1])
+    images[:, 0, 1, 1:3] = 1.0
+    monkeypatch.setattr(looks, "test_images", lambda *_: (images, labels))
+    found = looks.ClassMaps().end(SimpleNamespace(network=network), SimpleNamespace())  # type: ignore[arg-type]
+    assert found == {"chance_share": 50.0, "strongest": 50.0, "ink": 12.5, "on_ink": 50.0}
+
+
+def test_stacks_of_3x3_see_what_one_larger_convolution_sees() -> None:
+    for name in ("vgg_3x3_5x5", "vgg_3x3_7x7"):
+        one = experiments.find(name)
+        seen = set()
+        for arm in one.arms.values():
+            network = build(one.network, arm.values, Task(10, 3, 32), seed=0)
+            seen.add(tuple(row.receptive_field for row in layer_table(network, (3, 32, 32)) if "pool" in row.operation))
+        assert len(seen) == 1 and len(seen.pop()) > 1, name
 
 
 def test_the_budget_decides_epochs_and_width() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from convnets.experiments import Arm, Experiment
-from convnets.reproduce.verdict import FAILS, HOLDS, OPEN, judge
+from convnets.reproduce.verdict import FAILS, HOLDS, OPEN, at, judge
 
 Results = dict[str, dict[int, dict[str, Any]]]
 
@@ -55,6 +55,20 @@ def test_about_the_same(a: list[float], b: list[float], expected: str) -> None:
     assert judge(experiment("a ~ b"), results(a=list(a), b=list(b))).verdict == expected
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ([10.0, 10.4, 9.8], [14.0, 14.3, 14.1], HOLDS),  # better is no worse
+        ([10.0, 10.1, 9.9], [10.0, 9.9, 9.8], HOLDS),  # worse by less than counts
+        ([14.0, 14.3, 14.1], [10.0, 10.4, 9.8], FAILS),
+        ([10.0, 12.0, 11.0], [11.5, 10.5, 12.5], OPEN),
+    ],
+)
+def test_no_worse(a: list[float], b: list[float], expected: str) -> None:
+    found = judge(experiment("a <~ b"), results(a=a, b=b))
+    assert found.verdict == expected and found.findings[0].relation == "a <~ b"
+
+
 def test_pairs_are_paired_by_seed() -> None:
     """Seeds differ by far more than the arms, and always in the same way."""
     drifting = results(a=[10.0, 20.0, 30.0], b=[11.0, 21.1, 30.9])
@@ -82,6 +96,11 @@ def test_contrasts_look_into_one_arm() -> None:
     assert judge(one, found).verdict == HOLDS
     found["a"][0]["curves"] = {"error": []}
     assert judge(one, found).verdict == OPEN
+
+
+def test_a_value_part_of_the_way_along_a_run() -> None:
+    assert [at({"errors": [*range(10)]}, f"errors.{share}%") for share in (10, 50, 100, 1)] == [0, 4, 9, 0]
+    assert at({"errors": []}, "errors.80%") is None
 
 
 def test_a_relation_may_be_of_another_metric() -> None:

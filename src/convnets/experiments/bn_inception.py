@@ -53,19 +53,22 @@ EXPERIMENTS = (
     Experiment(
         id="bn_speedup",
         title="Higher rates with batch normalisation",
-        claim="With batch normalisation the accuracy of the plain network comes in fewer steps, with five times the "
-        "rate in far fewer still.",
+        claim="With batch normalisation the accuracy of the plain network comes in less than half of the steps, with "
+        "five times the rate in 7 % of them, with thirty times in 9 %.",
         where="Sec. 4.2.2, Fig. 2, Fig. 3",
         covers=("bn_speedup",),
         network="chain",
         recipe=(*UNMOVED, "schedule=constant"),
         arms={"plain": Arm({"layers": NET}, faster(1)), "BN": Arm({"layers": NET, "norm": "batch"}, faster(1)),
-              "BN x5": Arm({"layers": NET, "norm": "batch"}, faster(5))},
-        expect=("BN < plain", "BN x5 < BN by 1"),
+              **{f"BN x{n}": Arm({"layers": NET, "norm": "batch"}, faster(n)) for n in (5, 30)}},
+        expect=("BN x5 < BN x30 < BN < plain",),
         metric="epochs_to", unit="epochs to 45 % training error", least=0.1,
         probes=("epochs_to",), options={"epochs_to": {"error": 45.0}},
         setting=Setting(epochs=30, least_epochs=8, tests=2_000),
-        published={"plain": "31.0 million steps", "BN": "13.3 million", "BN x5": "2.1 million"},
+        published={"plain": "31.0 million steps", "BN": "13.3", "BN x5": "2.1", "BN x30": "2.7"},
+        differs="Times a rate of 0.02, with the same augmentation, decay and order of pictures in all arms; the paper "
+        "changes them too for its 5 and 30 times. The order is judged, and not how many times faster. That thirty "
+        "times ends best is not tried: the run ends at 45 %.",
     ),
     Experiment(
         id="bn_high_rate",
@@ -75,11 +78,13 @@ EXPERIMENTS = (
         covers=("high_lr_without_bn_diverges",),
         network="chain",
         recipe=UNMOVED,
-        arms={"BN": Arm({"layers": NET, "norm": "batch"}, faster(15)), "plain": Arm({"layers": NET}, faster(15))},
-        expect=("BN < plain",),
+        arms={f"{kind} x{n}": Arm({"layers": NET, **norm}, faster(n))
+              for n in (5, 15) for kind, norm in (("BN", {"norm": "batch"}), ("plain", {}))},
+        expect=("BN x5 < plain x5", "BN x15 < plain x15"),
         least=5.0,
         setting=Setting(epochs=6),
-        differs="15 times a rate of 0.02, with momentum: this network is far smaller.",
+        differs="Times a rate of 0.02, with momentum. This network is far smaller and bears more, so 15 times is "
+        "tried too; blown up is at chance, with or without numbers that are none.",
     ),
     Experiment(
         id="bn_sigmoid",
@@ -133,11 +138,12 @@ EXPERIMENTS = (
         where="Sec. 3",
         covers=(),
         network="chain",
-        arms={name: Arm({"layers": NET, "norm": name}) for name in NORMS},
+        arms={name: Arm({"layers": SIX, "norm": name}) for name in NORMS},
         rates=(0.01, 0.05, 0.2),
-        expect=("batch < none", "batch < instance", "batch < layer"),
+        expect=tuple(f"batch < {other}" for other in NORMS[1:]),
         setting=SETTING,
-        differs="Layer, instance, group and weight normalisation are later than the paper.",
+        differs="Layer, instance, group and weight normalisation are later than the paper. A connected layer follows "
+        "the convolutions: a mean over each map would be the same for every picture behind instance normalisation.",
     ),
     Experiment(
         id="bn_dropout",
@@ -148,7 +154,7 @@ EXPERIMENTS = (
         network="chain",
         arms={f"{share:.0%}": Arm({"layers": f"{SIX}, fc 128, drop", "norm": "batch", "dropout": share})
               for share in (0.5, 0.1, 0.05, 0.0)},
-        expect=("0% < 50%", "0% ~ 5%", "gap: 0% ~ 50% by 2"),
+        expect=("0% < 50%", "0% <~ 5%", "gap: 0% <~ 50% by 2"),
         least=1.0,
         probes=("gap",),
         setting=Setting(pictures=5_000, epochs=15, least_epochs=12),
@@ -214,18 +220,16 @@ EXPERIMENTS = (
     Experiment(
         id="bn_jacobians",
         title="Singular values of a layer",
-        claim="The paper conjectures that layer Jacobians get singular values near 1.",
+        claim="The paper conjectures that layer Jacobians get singular values near 1: that they spread less.",
         where="Sec. 3.3, p. 5",
         covers=("jacobian_singular_values",),
-        arms={f"{name}, scale {scale:g}": Arm({"norm": name == "BN", "scale": scale})
-              for scale in (0.3, 1.0, 3.0) for name in ("BN", "without")},
-        expect=("BN, scale 0.3 < without, scale 0.3", "BN, scale 1 ~ without, scale 1",
-                "BN, scale 3 < without, scale 3"),
-        metric="distance", unit="mean |log10| of the singular values of one layer", least=0.02,
+        arms={"BN": Arm({"norm": True}), "without": Arm({"norm": False})},
+        expect=("BN < without",),
+        metric="spread", unit="deviation of log10 of the singular values of one layer", least=0.02,
         measure="jacobian",
         figure="none",
-        differs="A conjecture without a number. A layer of 64 units without its activation, between vectors of mean 0 "
-        "and variance 1; N(0, scale^2 / 64) weights.",
+        differs="A conjecture without a number. A layer of 64 units without its activation at the start, N(0, 1 / 64) "
+        "weights, between vectors of mean 0 and variance 1.",
     ),
 )  # fmt: skip
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from .record import Arm, Experiment, Setting
 
 SETTING = Setting(size=16, epochs=10, least_epochs=5, tests=4_000)
-TOWER = "conv 32 3, {0}, {0}, pool 2 2, conv 64 3, conv 64 3, gap"
+FACTORS, WHOLE = "conv 32 1x7, conv 32 7x1", "conv 32 7"
+BEHIND = "pool 2 2, conv 64 3, conv 64 3, gap"
+EARLY = "conv 32 3, {0}, {0}, pool 2 2, conv 32 3, conv 32 3, " + BEHIND
+MEDIUM = "conv 32 3, conv 32 3, conv 32 3, pool 2 2, {0}, {0}, " + BEHIND
 PAIR = "conv 32 3, {0} 32 3, conv 32 3, pool 2 2, {0} 48 3, conv 48 3, pool 2 2, {0} 64 3, conv 64 3, gap"
 BATCH = {"norm": "batch"}
 RMSPROP = ("optimizer=rmsprop", "optimizer.epsilon=1.0")
@@ -19,7 +22,7 @@ EXPERIMENTS = (
         covers=("label_smoothing",),
         network="small inception",
         arms={"smoothed": Arm({}, ("label_smoothing=0.1",)), "plain": Arm({})},
-        expect=("smoothed < plain",),
+        expect=("smoothed < plain by 0.2",),
         published={"smoothed": 22.8, "plain": 23.1},
         setting=SETTING,
     ),
@@ -34,9 +37,10 @@ EXPERIMENTS = (
               "RMSProp, smoothed": Arm({}, (*RMSPROP, "label_smoothing=0.1"))},
         rates=(0.02, 0.05, 0.1),
         expect=("RMSProp < SGD", "RMSProp, smoothed < RMSProp"),
+        least=0.2,
         published={"SGD": 23.4, "RMSProp": 23.1, "RMSProp, smoothed": 22.8},
         setting=SETTING,
-        differs="The rows on 7x7 convolutions and the auxiliary classifier are experiments of their own.",
+        differs="The rows on the first 7x7 convolution and the auxiliary classifier are experiments of their own.",
     ),
     Experiment(
         id="bn_auxiliary",
@@ -47,24 +51,39 @@ EXPERIMENTS = (
         network="small inception",
         arms={"none": Arm({}), "side": Arm({"side": "plain"}, ("auxiliary=0.3",)),
               "side, BN": Arm({"side": "bn"}, ("auxiliary=0.3",))},
-        expect=("side < none", "side, BN < side"),
-        published={"side, BN": "0.4 points better than side"},
+        expect=("side < none", "side, BN < side by 0.4"),
+        published={"side": 21.6, "side, BN": 21.2},
         setting=SETTING,
         differs="The side classifier stands on the last module before the grid is halved.",
     ),
     Experiment(
         id="factorised_7x7",
         title="1x7 and 7x1 in place of 7x7",
-        claim="A 7x7 convolution can be replaced by 1x7 and 7x1 at a fraction of the cost.",
+        claim="On grids of 12 to 20 a 7x7 convolution can be replaced by 1x7 and 7x1 at a fraction of the cost; in "
+        "early layers this does not work well.",
         where="Sec. 3.2, p. 4",
-        covers=("factorised_7x7_towers", "cumulative_tricks"),
+        covers=("factorised_7x7_towers",),
         network="chain",
-        arms={"1x7, 7x1": Arm({"layers": TOWER.format("conv 32 1x7, conv 32 7x1"), **BATCH}),
-              "7x7": Arm({"layers": TOWER.format("conv 32 7"), **BATCH})},
-        expect=("1x7, 7x1 ~ 7x7", "parameters: 1x7, 7x1 < 7x7 by 1000"),
-        least=1.5,
+        arms={f"{place} {kind}": Arm({"layers": layers.format(FACTORS if "1" in kind else WHOLE), **BATCH})
+              for place, layers in (("early", EARLY), ("medium", MEDIUM)) for kind in ("7x7", "1x7, 7x1")},
+        expect=("medium 1x7, 7x1 <~ medium 7x7 by 1.5", "early 7x7 < early 1x7, 7x1",
+                "parameters: medium 1x7, 7x1 < medium 7x7 by 1000"),
+        setting=Setting(size=32, pictures=5_000, epochs=10, least_epochs=5, tests=2_000),
+        differs="The paper gives no number for the towers alone. Early is a grid of 32, medium one of 16.",
+    ),
+    Experiment(
+        id="first_7x7",
+        title="The first 7x7 as three 3x3",
+        claim="With three 3x3 in place of the first 7x7 the error falls from 22.8 to 21.6 %.",
+        where="Table 3, p. 8",
+        covers=("cumulative_tricks",),
+        network="chain",
+        arms={"3x3": Arm({"layers": f"conv 32 3, conv 32 3, conv 32 3, {BEHIND}", **BATCH}),
+              "7x7": Arm({"layers": f"conv 32 7, {BEHIND}", **BATCH})},
+        expect=("3x3 < 7x7",),
+        published={"3x3": 21.6, "7x7": 22.8},
         setting=SETTING,
-        differs="The paper gives no number for the towers alone; here they may be about as good at 2/7 of the cost.",
+        differs="At a stride of 1, for pictures of 16 pixels.",
     ),
     Experiment(
         id="linear_factors",
@@ -89,7 +108,7 @@ EXPERIMENTS = (
         arms={"32 px": Arm({"layers": "conv 32 3/2, conv 48 3, pool 2 2, conv 64 3, conv 64 3, gap", **BATCH}),
               "16 px": Arm({"layers": "conv 32 3, conv 48 3, pool 2 2, conv 64 3, conv 64 3, gap", **BATCH},
                            ("preprocess.resize=16", "preprocess.size=16"))},
-        expect=("32 px < 16 px", "32 px ~ 16 px by 2"),
+        expect=("32 px < 16 px", "16 px <~ 32 px by 2"),
         published={"32 px": "23.4 (299 px)", "16 px": "24.8 (79 px)"},
         setting=Setting(size=32, pictures=10_000, epochs=12, least_epochs=5, tests=4_000),
     ),
@@ -101,7 +120,7 @@ EXPERIMENTS = (
         covers=("grid_reduction",),
         network="small inception",
         arms={name: Arm({"grid": name}) for name in ("parallel", "pool first", "conv first")},
-        expect=("parallel < pool first", "parallel ~ conv first"),
+        expect=("parallel < pool first", "parallel <~ conv first"),
         least=1.0,
         setting=SETTING,
         differs="The paper gives costs and no errors.",

@@ -18,7 +18,8 @@ EXPERIMENTS = (
     Experiment(
         id="nin_gap",
         title="Global average pooling against a fully connected layer",
-        claim="Global average pooling beats a fully connected last layer, with dropout on it or without.",
+        claim="Global average pooling beats a fully connected last layer with dropout on it, and that one without: "
+        "10.41, 10.88, 11.59 %.",
         where="Table 5",
         covers=("gap_vs_fc",),
         network="chain",
@@ -26,9 +27,10 @@ EXPERIMENTS = (
         arms={"gap": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.2}),
               "fc": Arm({"layers": BLOCKS, "dropout": 0.2}),
               "fc, dropout": Arm({"layers": f"{BLOCKS}, drop", "dropout": 0.2})},
-        expect=("gap < fc", "gap < fc, dropout"),
+        expect=("gap < fc", "gap < fc, dropout by 0.4", "fc, dropout < fc"),
         published={"gap": 10.41, "fc": 11.59, "fc, dropout": 10.88},
         setting=LONG,
+        differs="Dropout of 0.2 in place of 0.5, between the micro networks too: so few epochs allow for no more.",
     ),
     Experiment(
         id="nin_gap_plain",
@@ -41,6 +43,7 @@ EXPERIMENTS = (
         arms={"gap": Arm({"layers": f"{PLAIN}, gap"}), "fc": Arm({"layers": PLAIN}),
               "fc, dropout": Arm({"layers": f"{PLAIN}, drop"})},
         expect=("fc, dropout < gap < fc",),
+        least=0.4,
         published={"gap": 16.46, "fc": 17.56, "fc, dropout": 15.99},
     ),
     Experiment(
@@ -94,24 +97,29 @@ EXPERIMENTS = (
         network="chain",
         recipe=(*RECIPE, "schedule=step", "schedule.milestones=12"),
         arms={"network": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.2})},
-        contrasts={"after": ("network", "test_error"), "before": ("network", "curves.test_error.11")},
+        contrasts={"after": ("network", "test_error"), "before": ("network", "curves.test_error.80%")},
         expect=("after < before",),
         published={"before": 14.0, "after": 10.7},
         setting=Setting(epochs=15, least_epochs=15),
     ),
     Experiment(
         id="nin_class_maps",
-        title="The map of the true class fires",
-        claim="Of the last layer's maps that of the true class is activated more than the others.",
+        title="The map of the true class fires, at the object",
+        claim="Of the last layer's maps that of the true class is activated most strongly, where the object is.",
         where="Sec. 4.7, Fig. 4",
         covers=("gap_map_visualisation",),
         network="chain",
-        recipe=RECIPE,
+        recipe=(*RECIPE, "augment.flip=false"),
         arms={"network": Arm({"layers": f"{BLOCKS}, gap", "dropout": 0.2})},
-        contrasts={"others": ("network", "others"), "true class": ("network", "true_class")},
-        expect=("others < true class",),
-        metric="activation", unit="mean activation of the map, in deviations of all", least=0.1,
+        contrasts={"by chance": ("network", "chance_share"), "strongest": ("network", "strongest"),
+                   "ink": ("network", "ink"), "peak on ink": ("network", "on_ink")},
+        expect=("by chance < strongest", "ink < peak on ink"),
+        metric="share", unit="% of pictures", least=5.0,
         probes=("class_maps",),
+        setting=Setting("mnist", 28, 6_000, 2_000, epochs=6, least_epochs=3),
+        differs="Digits, where the object is the ink; the paper shows photographs. Strongest: of all maps that of the "
+        "true class has the largest peak. Ink: how often a place of that map drawn at random has more than the mean "
+        "ink, and how often its peak has.",
     ),
 )  # fmt: skip
 

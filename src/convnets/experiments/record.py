@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-RELATION = re.compile(r"\s*(<|~)\s*")
+RELATION = re.compile(r"\s*(<~|<|~)\s*")
 EXPECTED = re.compile(r"(?:(?P<metric>[a-z_.0-9]+): )?(?P<relation>.+?)(?: by (?P<least>[0-9.]+))?")
 
 
 class Expectation(NamedTuple):
-    """That the metric of `low` is below that of `high`, or with `equal` about the same.
+    """That the metric of `low` is below that of `high` (`sign` <), about the same (~) or at least no higher (<~).
 
     The metric and the least difference that counts are the experiment's, unless they stand here.
     """
 
     low: str
     high: str
-    equal: bool
+    sign: str
     metric: str = ""
     least: float = 0.0
 
@@ -61,10 +61,11 @@ class Setting:
 class Experiment:
     """A claim and how it is tried.
 
-    `expect` are relations of the arms by `metric`: "relu < tanh", "a < b < c", or "a ~ b" for about the same. A
-    difference below `least` does not count, and "about the same" is within it. A relation of something else says so:
-    "train_loss: a < b by 0.02". `measure` names what is done with each
-    arm and seed: "train", or another procedure of `reproduce.measures`; `probes` what is looked at while training.
+    `expect` are relations of the arms by `metric`: "relu < tanh", "a < b < c", "a ~ b" for about the same, or
+    "a <~ b" for no worse. A difference below `least` does not count, and "about the same" is within it. A relation of
+    something else, or with another least difference, says so: "train_loss: a < b by 0.02". `measure` names what is done
+    with each arm and seed: "train", or another procedure of `reproduce.measures`; `probes` what is looked at while
+    training.
     `contrasts` are further arms for a claim about one and the same network: each is a value (arm, key) of another arm's
     result (a dotted path leads into lists). `rates` are tried for each arm by itself before, where the claim says that
     it was so. `covers` are the entries of the paper's oracle. `published` holds the paper's own numbers by arm, `unit`
@@ -108,4 +109,4 @@ def pairs(text: str) -> list[Expectation]:
         raise ValueError(f"not a relation: {text!r}")
     metric, least, parts = found["metric"] or "", float(found["least"] or 0), RELATION.split(found["relation"])
     neighbours = zip(parts[::2], parts[1::2], parts[2::2], strict=False)
-    return [Expectation(low, high, sign == "~", metric, least) for low, sign, high in neighbours]
+    return [Expectation(low, high, sign, metric, least) for low, sign, high in neighbours]

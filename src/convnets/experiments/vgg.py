@@ -34,8 +34,7 @@ EXPERIMENTS = (
         network="small vgg",
         recipe=SLOW,
         arms={name: column(name) for name in "ABDE"},
-        expect=("B < A", "D < B", "D ~ E"),
-        least=1.0,
+        expect=("B < A", "D < B", "D ~ E by 1"),
         published={"A": 29.6, "B": 28.7, "D": 27.0, "E": 27.3},
         setting=SETTING,
         differs=FEW,
@@ -81,7 +80,8 @@ EXPERIMENTS = (
         expect=("3x3 < 5x5",),
         published={"5x5": "7 points worse"},
         setting=SETTING,
-        differs=FEW,
+        differs=f"{FEW} Two 3x3 and one 5x5 see the same 5x5; but since B widens in the first of two layers, it has a "
+        "little more parameters here, 0.31 against 0.29 million.",
     ),
     Experiment(
         id="vgg_3x3_7x7",
@@ -95,12 +95,13 @@ EXPERIMENTS = (
         arms={"3x3": Arm({"layers": STACKS, "norm": "batch"}), "7x7": Arm({"layers": SINGLE, "norm": "batch"})},
         expect=("3x3 < 7x7", "parameters: 3x3 < 7x7 by 1000"),
         setting=Setting(size=16, epochs=12),
-        differs="The paper argues and gives no error; both have batch normalisation, which lets the deeper one begin.",
+        differs="The paper argues and gives no error; both have batch normalisation, which lets the deeper one begin. "
+        "Layer for layer both see the same pixels.",
     ),
     Experiment(
         id="vgg_scale_jitter",
         title="Scale jitter in training",
-        claim="Training at scales from a range beats one scale, also tested at one: D 25.6 against 27.0 %.",
+        claim="Training at scales from a range beats one scale, also tested at one: D 25.6 against 26.8 %.",
         where="Table 3",
         covers=("scale_jitter_train",),
         network="small vgg",
@@ -108,8 +109,8 @@ EXPERIMENTS = (
         arms={name: Arm(column("A").values, (f"augment.scale={scales}",))
               for name, scales in (("jitter", "17,26"), ("fixed", "20,20"))},
         expect=("jitter < fixed",),
-        published={"jitter": 25.6, "fixed": 27.0},
-        differs=FEW,
+        published={"jitter": 25.6, "fixed": 26.8},
+        differs=f"{FEW} A, where the paper has it for C, D and E.",
         setting=LARGER,
     ),
     Experiment(
@@ -160,7 +161,8 @@ EXPERIMENTS = (
         expect=("glorot < normal 0.01", "from A < normal 0.01"),
         metric="train_loss", unit="training loss at the end", least=0.05,
         setting=SETTING,
-        differs="A is trained for as many epochs before, from Glorot's rule, and all layers that fit are taken over.",
+        differs="A is trained for as many epochs before, from Glorot's rule, and all layers that fit are taken over. "
+        "The paper takes over four convolutions and the connected layers.",
     ),
 )  # fmt: skip
 

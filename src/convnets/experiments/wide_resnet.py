@@ -15,7 +15,7 @@ EXPERIMENTS = (
         covers=("width",),
         network="small wrn",
         arms={f"WRN-10-{k}": Arm({"units": 1, "widening": k}) for k in (1, 2, 4)},
-        expect=("WRN-10-2 < WRN-10-1", "WRN-10-4 < WRN-10-2"),
+        expect=("WRN-10-2 < WRN-10-1", "WRN-10-4 < WRN-10-2 by 0.3"),
         published={"WRN-10-1": "6.85 (WRN-40-1)", "WRN-10-2": "5.33 (WRN-40-2)", "WRN-10-4": "4.97 (WRN-40-4)"},
         setting=SETTING,
     ),
@@ -27,7 +27,7 @@ EXPERIMENTS = (
         covers=("speed",),
         network="small wrn",
         arms={"WRN-16-2": Arm({"units": 2, "widening": 2}), "WRN-46-1": Arm({"units": 7, "widening": 1})},
-        expect=("WRN-16-2 < WRN-46-1", "test_error: WRN-16-2 ~ WRN-46-1 by 2.5"),
+        expect=("WRN-16-2 < WRN-46-1", "test_error: WRN-16-2 <~ WRN-46-1 by 1"),
         metric="seconds", unit="seconds of training", least=1.0,
         published={"WRN-16-2": "1 (WRN-40-4)", "WRN-46-1": "about 8 times (ResNet-1001)"},
         setting=SETTING,
@@ -36,12 +36,12 @@ EXPERIMENTS = (
     Experiment(
         id="block_convolutions",
         title="Convolutions a block",
-        claim="Two convolutions a block are best at equal parameters, then three, four, and one.",
+        claim="Two convolutions a block are best at equal parameters, better than three, and than one.",
         where="Table 3, p. 6",
         covers=("convs_per_block",),
         network="small wrn",
         arms={f"l = {n}": Arm({"units": 12 // n // 2, "widening": 1, "kernels": (3,) * n}) for n in (1, 2, 3)},
-        expect=("l = 2 < l = 1", "l = 2 < l = 3"),
+        expect=("l = 2 < l = 1", "l = 2 < l = 3 by 0.2"),
         published={"l = 1": 6.69, "l = 2": 5.43, "l = 3": 5.65},
         setting=SETTING,
     ),
@@ -72,6 +72,8 @@ EXPERIMENTS = (
         published={"dropout": 4.39, "none": 4.17},
         setting=SETTING,
         full={"units": 2, "widening": 4},
+        differs="WRN-10-2 after few epochs, which has nothing to be kept from; the paper has WRN-28-10 after 200. On "
+        "CIFAR-100 and SVHN dropout helps there, which is not tried.",
     ),
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -222,16 +223,21 @@ class LayerFeatures(Quiet):
 
 
 class ClassMaps(Quiet):
-    """Mean of the true class's map before the global average, and of the others', in deviations of all maps."""
+    """Of the maps before the global average: in how many pictures the largest peak of all is in the true class's, and
+    how often that map's peak, and a place of it drawn at random, has more ink than the mean place; all in percent."""
 
     def end(self, training: Training, data: Pictures) -> Values:
         images, labels = test_images(training, data, 1000)
+        row = f"{list(training.network.named_children())[-1][0]}.conv"  # its maps are what is averaged
         with evaluating(training.network):
-            scores = training.network(images)
-        scores = (scores - scores.mean()) / scores.std()
-        own = scores.gather(1, labels[:, None]).mean()
-        others = (scores.sum() - scores.gather(1, labels[:, None]).sum()) / (scores.numel() - len(labels))
-        return {"true_class": round(float(own), 4), "others": round(float(others), 4)}
+            maps = training.network.taps(images, [row])[row]
+        own = maps[torch.arange(len(maps)), labels].flatten(1)
+        ink = adaptive_avg_pool2d(images.mean(1, keepdim=True), maps.shape[-1]).flatten(1)
+        inked = (ink > ink.mean(1, keepdim=True)).float()
+        found = {"chance_share": torch.tensor(1 / maps.shape[1]),
+                 "strongest": (maps.flatten(2).amax(2).argmax(1) == labels).float().mean(),
+                 "ink": inked.mean(), "on_ink": inked.gather(1, own.argmax(1, keepdim=True)).mean()}  # fmt: skip
+        return {name: round(100 * float(share), 3) for name, share in found.items()}
 
 
 class Excitations(Quiet):
@@ -257,7 +263,11 @@ class Excitations(Quiet):
 
 
 class LogitGap(Quiet):
-    """The gap between the largest logit and the mean of the others: its mean and its deviation between pictures."""
+    """The gap between the largest logit and the mean of the others: its mean, its deviation between pictures, and how
+    far the mean is from the gap that labels with this `smoothing` ask for."""
+
+    def __init__(self, smoothing: float) -> None:
+        self.smoothing = smoothing
 
     def end(self, training: Training, data: Pictures) -> Values:
         images, _ = test_images(training, data)
@@ -265,7 +275,9 @@ class LogitGap(Quiet):
             scores = torch.cat([training.network(part) for part in images.split(500)])
         top = scores.amax(1)
         gap = top - (scores.sum(1) - top) / (scores.shape[1] - 1)
-        return {"gap_mean": round(float(gap.mean()), 4), "gap_spread": round(float(gap.std()), 4)}
+        asked = math.log((scores.shape[1] - 1) * (1 - self.smoothing) / self.smoothing)
+        return {"gap_mean": round(float(gap.mean()), 4), "gap_spread": round(float(gap.std()), 4),
+                "gap_off": round(abs(float(gap.mean()) - asked), 4)}  # fmt: skip
 
 
 def error_now(training: Training, data: Pictures) -> float:

@@ -169,16 +169,16 @@ def scale_invariance(plan: Plan, arm: str, seed: int) -> Values:
 
 
 def jacobian(plan: Plan, arm: str, seed: int) -> Values:
-    """Mean |log10| of the singular values of a layer's Jacobian, its input and, with `norm`, its output normalised."""
+    """Deviation of log10 of the singular values of a layer's Jacobian, with `norm` its output normalised."""
     torch.manual_seed(seed)
     given = plan.experiment.arms[arm].values
     layer, batch = nn.Linear(64, 64, bias=False), torch.randn(128, 64)
-    nn.init.normal_(layer.weight, std=given["scale"] / 8)
+    nn.init.normal_(layer.weight, std=1 / 8)
     network = nn.Sequential(layer, nn.BatchNorm1d(64)) if given["norm"] else layer
     rows = torch.autograd.functional.jacobian(lambda one: network(torch.cat([one[None], batch[1:]]))[0], batch[0])
     values = torch.linalg.svdvals(rows)
     kept = values[values > 1e-6 * values[0]]
-    return {"distance": round(float(kept.log10().abs().mean()), 4)}
+    return {"spread": round(float(kept.log10().std()), 4)}
 
 
 def cost(plan: Plan, arm: str, seed: int) -> Values:

@@ -17,7 +17,7 @@ from ..runs import checkpoint
 from . import figures
 from .networks import SMALL
 from .run import RESULT, Results, Values, read_result
-from .verdict import FAILS, HOLDS, OPEN, RULE, Verdict, at, compared
+from .verdict import FAILS, HOLDS, OPEN, RULE, Verdict, at, compared, learned
 
 USUAL = (
     "the usual recipe, but for what is said of an arm: SGD with momentum 0.9, rate 0.05 down a cosine, weight decay "
@@ -63,18 +63,28 @@ def write_report(result: Path) -> Iterator[str]:
 def table(experiment: Experiment, results: Results) -> tuple[list[str], list[list[str]]]:
     """Titles and lines for each thing compared: its name, ours, how many seeds, and the paper's number.
 
-    Ours are the means and spreads of the metric, of others that relations ask for, and the size of the networks where
-    they differ.
+    Ours are the means and spreads of the metric, of others that relations ask for, of the test error of networks that
+    were trained, and the size of the networks where they differ; and how many of them learned nothing.
     """
     shown = compared(experiment, results)
-    others = list(dict.fromkeys(pair.metric for pair in experiment.expectations() if pair.metric))
+    others = [pair.metric for pair in experiment.expectations() if pair.metric]
+    trained = experiment.measure == "train" and not experiment.contrasts
     sizes = {one.get("parameters") for by_seed in shown.values() for one in by_seed.values()}
-    keys = [experiment.metric, *others, *(["parameters"] if len(sizes) > 1 and "parameters" not in others else [])]
+    others += ["test_error"] * trained + ["parameters"] * (len(sizes) > 1)
+    keys = list(dict.fromkeys([experiment.metric, *others]))
     named = {"parameters": "parameters, millions", experiment.metric: f"ours: {experiment.unit}"}
     titles = [named.get(key, key.replace("_", " ").replace(".", " ")) for key in keys]
-    lines = [[arm, *(_told(by_seed, key) for key in keys), str(len(by_seed)), str(experiment.published.get(arm, ""))]
-             for arm, by_seed in shown.items()]  # fmt: skip
+    lines = [
+        [arm, *(_told(by_seed, key) for key in keys), _seeds(by_seed, trained), str(experiment.published.get(arm, ""))]
+        for arm, by_seed in shown.items()
+    ]
     return ["arm", *titles, "seeds", "the paper, of its own network and data"], lines
+
+
+def _seeds(by_seed: Mapping[int, Mapping[str, Any]], trained: bool) -> str:
+    """How many there are, and where networks were trained how many of them learned nothing."""
+    lost = sum(not learned(one) for one in by_seed.values()) if trained else 0
+    return f"{len(by_seed)}, {lost} at chance" if lost else str(len(by_seed))
 
 
 def _told(by_seed: Mapping[int, Mapping[str, Any]], key: str) -> str:

@@ -20,9 +20,10 @@ RULE = (
     "For each expected relation the differences of the two arms are paired by seed, and a 95 % confidence interval of "
     "their mean is taken (Student's t). a < b holds where the whole interval is above 0 and the mean no smaller than "
     "the least difference that counts, and does not hold at this scale where it lies wholly below that difference; "
-    "a ~ b holds where the interval lies within it on both sides, and does not where it lies outside. A claim holds "
-    "where all its relations do, and does not where one of them does not. Fewer than three seeds decide nothing, nor "
-    "do arms of which neither learned more than chance, nor differences that are all exactly 0. Where six "
+    "a ~ b, about the same, holds where the interval lies within it on both sides, and does not where it lies outside; "
+    "a <~ b, no worse, holds where the interval lies above minus that difference, and does not where it lies below. A "
+    "claim holds where all its relations do, and does not where one of them does not. Fewer than three seeds decide "
+    "nothing, nor do arms of which neither learned more than chance, nor differences that are all exactly 0. Where six "
     "seeds were run because three left a claim undecided, the 95 % are nominal."
 )
 
@@ -64,24 +65,28 @@ def compared(
     if not experiment.contrasts:
         return results
     return {name: {seed: {experiment.metric: at(values, key)} for seed, values in results.get(arm, {}).items()
-                   if _learned(values)} for name, (arm, key) in experiment.contrasts.items()}  # fmt: skip
+                   if learned(values)} for name, (arm, key) in experiment.contrasts.items()}  # fmt: skip
 
 
 def at(values: Any, path: str) -> Any:
-    """The value at a dotted path; None where it leads nowhere."""
+    """The value at a dotted path, in a list by number or so many percent of the way; None where it leads nowhere."""
     for key in path.split("."):
         try:
-            values = values[int(key)] if isinstance(values, list) else values[key]
+            values = values[_place(key, len(values))] if isinstance(values, list) else values[key]
         except (KeyError, IndexError, TypeError):
             return None
     return values
+
+
+def _place(key: str, count: int) -> int:
+    return max(0, round(float(key[:-1]) / 100 * count) - 1) if key.endswith("%") else int(key)
 
 
 def _finding(pair: Expectation, experiment: Experiment, results: Any) -> Finding:
     low, high = results.get(pair.low, {}), results.get(pair.high, {})
     seeds, metric = sorted(set(low) & set(high)), pair.metric or experiment.metric
     differences = np.array([_difference(low[seed], high[seed], metric) for seed in seeds])
-    relation = f"{pair.metric}: " * bool(pair.metric) + f"{pair.low} {'~' if pair.equal else '<'} {pair.high}"
+    relation = f"{pair.metric}: " * bool(pair.metric) + f"{pair.low} {pair.sign} {pair.high}"
     mean, bottom, top = interval(differences)
     least = pair.least or experiment.least
     said = _verdict(pair, len(seeds), (mean, bottom, top), least)
@@ -94,12 +99,13 @@ def _says_nothing(experiment: Experiment, metric: str, low: Any, high: Any, diff
     """Whether neither arm learned, or one did not where more than how well it learned is compared; or all is equal."""
     if experiment.contrasts:
         return len(differences) > 0 and not differences.any()
-    learned = [any(_learned(values) for values in by_seed.values()) for by_seed in (low, high)]
-    enough = any(learned) if metric in LEARNING or not experiment.learning else all(learned)
+    arms = [any(learned(values) for values in by_seed.values()) for by_seed in (low, high)]
+    enough = any(arms) if metric in LEARNING or not experiment.learning else all(arms)
     return not enough or (len(differences) > 0 and not differences.any())
 
 
-def _learned(values: Mapping[str, Any]) -> bool:
+def learned(values: Mapping[str, Any]) -> bool:
+    """Whether a network that was trained does better than chance."""
     chance = values.get("chance", 90.0)
     return float(values.get("test_error") or 0.0) < ABOVE * float(chance)
 
@@ -127,7 +133,11 @@ def _verdict(pair: Expectation, seeds: int, found: tuple[float, float, float], l
     mean, low, high = found
     if seeds < LEAST_SEEDS:
         return OPEN
-    if pair.equal:
+    if pair.sign == "<~":
+        if low > -least:
+            return HOLDS
+        return FAILS if high < -least else OPEN
+    if pair.sign == "~":
         if -least <= low and high <= least:
             return HOLDS
         return FAILS if low > least or high < -least else OPEN
