@@ -40,6 +40,7 @@ def test_an_experiment_is_consistent(name: str) -> None:
         assert {pair.low, pair.high} <= compared, pair
     assert {arm for arm, _ in one.contrasts.values()} <= set(one.arms)
     assert one.expectations() and one.seeds >= 3 and one.least > 0
+    assert one.question.endswith("?") and one.claim.endswith(".")
     assert set(one.published) <= compared | set(one.arms)
 
 

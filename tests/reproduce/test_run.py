@@ -16,14 +16,16 @@ from click.testing import CliRunner
 
 from convnets import experiments
 from convnets.cli.reproduce import command, read_minutes, read_sources
-from convnets.errors import ResourceError, UsageError
+from convnets.errors import DataError, ResourceError, UsageError
 from convnets.experiments import Arm, Setting
 from convnets.models.table import layer_table
-from convnets.reproduce import Plan, budget, job, looks, pictures, run
+from convnets.reproduce import Plan, budget, insides, job, pictures, run
 from convnets.reproduce.chain import Task
 from convnets.reproduce.networks import SMALL, build
 from convnets.reproduce.plan import TINY
-from convnets.reproduce.report import write_report, write_scoreboard
+from convnets.reproduce.report import write_report
+from convnets.reproduce.results import read_result, write_result
+from convnets.reproduce.scoreboard import write_scoreboard
 from convnets.reproduce.sources import plan_of
 from convnets.spec import Step
 
@@ -41,7 +43,7 @@ def test_every_experiment_runs(name: str, tmp_path: Path) -> None:
     """A few steps of every arm, and the report of that."""
     plan = plan_of(experiments.find(name), "tiny", {"": "digits"}, 1, "cpu")
     results: Any = {arm: {0: run.carry_out(plan, arm, 0, None, 1.0)} for arm in plan.experiment.arms}
-    result = run.write_result(plan, tmp_path, results, 1.0)
+    result = write_result(plan, tmp_path, results, 1.0)
     lines = list(write_report(result))
     assert not any("nan" in line.split() for line in lines)
     assert lines[0].startswith("? "), "one seed decides nothing"
@@ -58,12 +60,12 @@ def test_a_run_goes_on_and_ends_with_a_verdict(tmp_path: Path) -> None:
     said: list[str] = []
     plan = plan_of(experiments.find("max_vs_average_pooling"), "tiny", {"": "digits"}, 3, "cpu")
     first = run.run(plan, tmp_path, 1.0, 2, said.append)
-    content, results, _ = run.read_result(first)
+    content, results, _ = read_result(first)
     assert content["seeds"] == [0, 1, 2] and all(len(by_seed) == 3 for by_seed in results.values())
     assert sum(", seed " in line for line in said) == 6 and said[-1].endswith("done")
     (tmp_path / run.JOBS / "avg-1.json").unlink()
     said.clear()
-    _, again, _ = run.read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
+    _, again, _ = read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
     assert sum(", seed " in line for line in said) == 1, "only what was missing"
     for arm, by_seed in results.items():
         for seed, values in by_seed.items():
@@ -77,6 +79,68 @@ def test_a_run_goes_on_and_ends_with_a_verdict(tmp_path: Path) -> None:
     run.run(other, tmp_path, 1.0, 2, said.append)
     assert sum(line.startswith("avg, seed ") for line in said) == 3, "a changed arm is trained again"
     assert not any(line.startswith("max, seed ") for line in said)
+
+
+def test_a_run_is_not_lost_to_one_with_other_settings(tmp_path: Path) -> None:
+    one = experiments.find("max_vs_average_pooling")
+    first = run.run(plan_of(one, "tiny", {"": "digits"}, 3, "cpu", epochs=1), tmp_path, 1.0, 2, lambda line: None)
+    before = first.read_text()
+    longer = plan_of(one, "tiny", {"": "digits"}, 1, "cpu", epochs=2)
+    with pytest.raises(UsageError, match="has a run with another epochs; give another folder"):
+        run.run(longer, tmp_path, 1.0, 2, lambda line: None)
+    assert first.read_text() == before
+    content, _, _ = read_result(run.run(longer, tmp_path, 1.0, 2, lambda line: None, overwrite=True))
+    assert content["epochs"] == 2 and content["seeds"] == [0]
+
+
+def test_a_run_that_is_going_on_is_left_alone(tmp_path: Path) -> None:
+    plan = plan_of(experiments.find("bn_bias_drift"), "tiny", {}, 1, "cpu")
+    with run._alone(tmp_path), pytest.raises(UsageError, match="another call is at work there"):
+        run.run(plan, tmp_path, 1.0, 1, lambda line: None)
+    assert run.run(plan, tmp_path, 1.0, 1, lambda line: None).exists()
+
+
+def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(experiments.find("max_vs_average_pooling"), "tiny", {"": "digits"}, 3, "cpu", epochs=1)
+    left: list[int] = []
+
+    def stopped(*given: Any) -> Path:
+        path = write_result(*given)
+        left.append(given[4])
+        if len(left) == 2:
+            raise KeyboardInterrupt
+        return path
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(run, "write_result", stopped)
+        run.run(plan, tmp_path, 1.0, 1, lambda line: None)
+    lines = list(write_report(tmp_path / "result.json"))
+    assert left == [5, 4] and lines[0].startswith("? ") and lines[1].strip().startswith("Not finished: 4 jobs are left")
+    content, _, _ = read_result(run.run(plan, tmp_path, 1.0, 1, lambda line: None))
+    assert content["left"] == 0
+
+
+def test_a_result_of_other_arms_is_not_reported(tmp_path: Path) -> None:
+    plan = plan_of(experiments.find("bn_bias_drift"), "tiny", {}, 3, "cpu")
+    path = run.run(plan, tmp_path / "bn_bias_drift", 1.0, 1, lambda line: None)
+    content = json.loads(path.read_text())
+    content["verdict"] = "undecided"  # as it would be had the rule been another
+    path.write_text(json.dumps(content))
+    lines = list(write_report(path))
+    assert lines[0] == "✓ bn_bias_drift: holds" and lines[1].strip().startswith("When it ran it was judged: undecided.")
+    (tmp_path / "bn_mnist").mkdir()
+    (tmp_path / "bn_mnist" / "result.json").write_text("{")
+    with pytest.raises(UsageError, match=r"damaged one.*all others are in"):
+        write_scoreboard(tmp_path, tmp_path / "claims.md")
+    board = (tmp_path / "claims.md").read_text()
+    assert "✓ holds (when it ran: undecided)" in board and "| cannot be read |" in board
+    content["made_of"]["arms"]["ignoring it"]["values"] = {"through": "otherwise"}
+    path.write_text(json.dumps(content))
+    with pytest.raises(UsageError, match="made of other arms than bn_bias_drift has today"):
+        read_result(path)
+    path.write_text(json.dumps(content | {"made_of": {}}).replace('"made_of": {}', '"made_by": {}'))
+    with pytest.raises(ResourceError, match="cannot write"):
+        write_scoreboard(tmp_path, tmp_path / "nowhere" / "claims.md")
 
 
 @pytest.mark.parametrize("name", ["feature_evolution", "relu_vs_sigmoid_gradients", "vgg_start"])
@@ -114,7 +178,7 @@ def test_the_papers_scale() -> None:
     assert crops.setting.size == 32 and crops.setting.pictures == 0
     assert {"augment.pad=4", "preprocess.size=28"} <= set(crops.experiment.recipe)
     steps = plan_of(experiments.find("cosine"), "paper", {"": "digits"}, 3, "cpu")
-    for epochs, milestones in ((160, (53, 107)), (12, (4, 8)), (3, (1, 2))):
+    for epochs, milestones in ((160, (80, 120)), (12, (6, 9)), (4, (2, 3))):
         planned = dataclasses.replace(steps, epochs=epochs)
         recipe, _ = job.recipe_of(planned, "steps", 0, pictures.load(TINY, "digits"), None, 1.0)
         assert isinstance(recipe.schedule, Step) and recipe.schedule.milestones == milestones
@@ -151,8 +215,8 @@ def test_a_class_map_that_is_the_ink_fires_on_it(monkeypatch: pytest.MonkeyPatch
         network.get_parameter("gap1.conv.bias").zero_()
     images, labels = torch.zeros(2, 1, 4, 4), torch.tensor([0, 1])
     images[:, 0, 1, 1:3] = 1.0
-    monkeypatch.setattr(looks, "test_images", lambda *_: (images, labels))
-    found = looks.ClassMaps().end(SimpleNamespace(network=network), SimpleNamespace())  # type: ignore[arg-type]
+    monkeypatch.setattr(insides, "test_images", lambda *_: (images, labels))
+    found = insides.ClassMaps().end(SimpleNamespace(network=network), SimpleNamespace())  # type: ignore[arg-type]
     assert found == {"chance_share": 50.0, "strongest": 50.0, "ink": 12.5, "on_ink": 50.0}
 
 
@@ -161,14 +225,14 @@ def test_stacks_of_3x3_see_what_one_larger_convolution_sees() -> None:
         one = experiments.find(name)
         seen = set()
         for arm in one.arms.values():
-            network = build(one.network, arm.values, Task(10, 3, 32), seed=0)
+            network: Any = build(one.network, arm.values, Task(10, 3, 32), seed=0)
             seen.add(tuple(row.receptive_field for row in layer_table(network, (3, 32, 32)) if "pool" in row.operation))
         assert len(seen) == 1 and len(seen.pop()) > 1, name
 
 
 def test_the_budget_decides_epochs_and_width() -> None:
     setting = Setting(epochs=20, least_epochs=4, widths=(1.0, 0.5))
-    plan = Plan(experiments.find("lrn"), setting, "digits", (0, 1, 2))
+    plan = Plan(experiments.find("pca_colour"), setting, "digits", (0, 1, 2))
     paces = {"with": 2.0, "without": 2.0}  # 12 s an epoch of all, 6 with two workers
     epoch = budget.epoch_of(plan, paces, 2)
     assert epoch == 6.0
@@ -179,20 +243,20 @@ def test_the_budget_decides_epochs_and_width() -> None:
 
 def test_asked_for_epochs_are_what_is_run_and_the_command_says_so(tmp_path: Path) -> None:
     plan = plan_of(experiments.find("lrn"), "tiny", {"": "digits"}, 1, "cpu", epochs=2)
-    content, _, _ = run.read_result(run.run(plan, tmp_path, 1.0, 2, lambda line: None))
+    content, _, _ = read_result(run.run(plan, tmp_path, 1.0, 2, lambda line: None))
     assert content["epochs"] == 2 and content["command"].endswith("--scale tiny --seeds 1 --epochs 2")
     jobs = [json.loads(path.read_text()) for path in (tmp_path / "jobs").glob("*.json")]
     assert content["cost_seconds"] == pytest.approx(sum(values["took"] for values in jobs), abs=0.1)
     (tmp_path / "jobs" / "with-9.json").write_text('{"took": 1000.0}')  # of an earlier call with more seeds
     (tmp_path / "jobs" / "with-0.json").write_text("[]")
-    again, _, _ = run.read_result(run.run(plan, tmp_path, 1.0, 2, lambda line: None))
+    again, _, _ = read_result(run.run(plan, tmp_path, 1.0, 2, lambda line: None))
     assert again["cost_seconds"] < 500 and again["arms"]["with"]["0"]["epochs"] == 2
 
 
 def test_rates_are_searched_for_each_arm(tmp_path: Path) -> None:
     said: list[str] = []
     plan = plan_of(experiments.find("relu_vs_tanh"), "tiny", {"": "digits"}, 1, "cpu")
-    content, results, _ = run.read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
+    content, results, _ = read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
     chosen = next(line for line in said if line.startswith("learning rates"))
     for arm, by_seed in results.items():
         assert f"{arm} {by_seed[0]['rate']:g}" in chosen
@@ -201,13 +265,13 @@ def test_rates_are_searched_for_each_arm(tmp_path: Path) -> None:
 
 def test_undecided_claims_get_more_seeds(tmp_path: Path) -> None:
     said: list[str] = []
-    plan = plan_of(experiments.find("bn_jacobians"), "tiny", {}, 1, "cpu", more=3)
-    content, results, verdict = run.read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
+    plan = plan_of(experiments.find("bn_bias_drift"), "tiny", {}, 1, "cpu", more=3)
+    content, results, verdict = read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
     assert "undecided with 1 seeds: 3 more" in said and content["seeds"] == [0, 1, 2, 3]
     assert all(set(by_seed) == {0, 1, 2, 3} for by_seed in results.values()) and verdict.verdict == "holds"
     assert content["command"].endswith("--seeds 4")
-    again, _, _ = run.read_result(run.run(dataclasses.replace(plan, seeds=(0, 1, 2)), tmp_path, 1.0, 2, said.append))
-    assert again["seeds"] == [0, 1, 2], "they decide it"
+    again, _, _ = read_result(run.run(dataclasses.replace(plan, seeds=(0, 1, 2)), tmp_path, 1.0, 2, said.append))
+    assert again["seeds"] == [0, 1, 2, 3], "those that are there already stay"
 
 
 def test_rates_are_tried_until_the_best_has_one_on_either_side() -> None:
@@ -257,8 +321,9 @@ def test_where_there_are_no_pictures_the_digits_serve(monkeypatch: pytest.Monkey
     plan = plan_of(experiments.find("lrn"), "small", {}, 3, "cpu")
     if plan.data == "digits":
         assert "built-in digits" in plan.said[0] and plan.setting.data == "digits"
-    mine = plan_of(experiments.find("lrn"), "small", {"cifar10": "somewhere"}, 3, "cpu")
-    assert mine.data == "somewhere"
+    mine = str(Path(__file__).parent)
+    for scale in ("small", "tiny"):
+        assert plan_of(experiments.find("lrn"), scale, {"cifar10": mine}, 3, "cpu").data == mine
 
 
 def test_a_diverged_run_is_a_result() -> None:
@@ -276,7 +341,9 @@ def test_the_command(tmp_path: Path) -> None:
     assert asked.exit_code == 0, asked.output
     assert "report.html" in asked.output
     shown = CliRunner().invoke(command, ["show", "overlapping_pooling"])
-    assert "expected of test_error" in shown.output and "3x3 < 2x2" in shown.output
+    assert "overlap?" in shown.output and "3x3 < 2x2" in shown.output and "optimizer.lr=0.01" in shown.output
+    described = CliRunner().invoke(command, ["show", "relu_vs_tanh", "--json"])
+    assert json.loads(described.output)["arms"]["tanh"]["values"]["activation"] == "tanh"
     listed = CliRunner().invoke(command, ["list", "alexnet", "--json"])
     assert {row["id"] for row in json.loads(listed.output)} >= {"relu_vs_tanh", "lrn"}
     written = CliRunner().invoke(command, ["report", "--all", "--out", str(tmp_path)])
@@ -286,9 +353,9 @@ def test_the_command(tmp_path: Path) -> None:
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean relu_vs_tanh"):
         experiments.find("relu_vs_tan")
-    with pytest.raises(UsageError, match="90s, 20m or 2h"):
+    with pytest.raises(UsageError, match="90s, 20m or 1h30m"):
         read_minutes("soon")
-    assert [read_minutes(text) for text in ("90s", "20m", "2h", "5")] == [1.5, 20.0, 120.0, 5.0]
+    assert [read_minutes(text) for text in ("90s", "20m", "2h", "5", "1h30m")] == [1.5, 20.0, 120.0, 5.0, 90.0]
     assert read_sources(("mnist=here", "there")) == {"mnist": "here", "": "there"}
     with pytest.raises(UsageError, match="no results there"):
         write_scoreboard(tmp_path, tmp_path / "claims.md")
@@ -296,7 +363,11 @@ def test_refusals(tmp_path: Path) -> None:
         if text is not None:
             (tmp_path / "result.json").write_text(text)
         with pytest.raises(UsageError, match="no result there"):
-            run.read_result(tmp_path / "result.json")
+            read_result(tmp_path / "result.json")
+    with pytest.raises(DataError, match="nowhere"):
+        plan_of(experiments.find("lrn"), "tiny", {"cifar10": "nowhere"}, 1, "cpu")
+    with pytest.raises(UsageError, match="did you mean alexnet"):
+        CliRunner().invoke(command, ["list", "alexnt"], catch_exceptions=False, standalone_mode=False)
     with pytest.raises(UsageError, match="no experiment asks for cifar;"):
         plan_of(experiments.find("lrn"), "tiny", {"cifar": "digits"}, 1, "cpu")
     (tmp_path / "file").touch()

@@ -15,8 +15,9 @@ Results = dict[str, dict[int, dict[str, Any]]]
 
 
 def experiment(*expect: str, least: float = 0.5, **more: Any) -> Experiment:
-    return Experiment(id="x", title="", claim="", where="", covers=(), arms={"a": Arm(), "b": Arm(), "c": Arm()},
-                      expect=expect, least=least, **more)  # fmt: skip
+    arms = {"a": Arm(), "b": Arm(), "c": Arm()}
+    return Experiment(id="x", title="", question="", claim="", where="", covers=(), arms=arms, expect=expect,
+                      least=least, **more)  # fmt: skip
 
 
 def results(**errors: Sequence[float | None]) -> Results:
@@ -88,6 +89,16 @@ def test_what_came_in_neither_arm_decides_nothing() -> None:
     assert judge(experiment("a < b"), never).verdict == OPEN
     never["a"] = {seed: {"test_error": 3.0 + seed / 10, "reached": True} for seed in range(3)}
     assert judge(experiment("a < b"), never).verdict == HOLDS
+
+
+def test_what_comes_at_once_in_both_arms_decides_nothing() -> None:
+    """Between two epochs the moment is only guessed at."""
+    one = experiment("a < b", metric="epochs_to", least=0.1)
+    found: Results = {arm: {seed: {"test_error": 3.0, "epochs_to": epochs + seed / 100} for seed in range(3)}
+                      for arm, epochs in (("a", 1.3), ("b", 1.7))}  # fmt: skip
+    assert judge(one, found).verdict == OPEN
+    found["b"] = {seed: {"test_error": 3.0, "epochs_to": 4.0 + seed / 100} for seed in range(3)}
+    assert judge(one, found).verdict == HOLDS
 
 
 def test_contrasts_look_into_one_arm() -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import json
+import re
 from pathlib import Path
 
 import click
 
-from .. import experiments
+from .. import experiments, papers
 from ..errors import ConvnetsError, Interrupted, UsageError
 from .common import device_option, pick_device, table
 
 ROOT = Path("reproductions")
+NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+TIME = re.compile(rf"(?:{NUMBER}h)?(?:{NUMBER}m)?(?:{NUMBER}s)?|{NUMBER}")
 MORE = 3  # seeds, where the first leave a claim undecided
 
 
@@ -23,46 +28,77 @@ def command() -> None:
 @command.command("list")
 @click.argument("paper", required=False)
 @click.option("--left-out", is_flag=True, help="The claims that are not run, and why.")
+@click.option("--out", type=click.Path(path_type=Path), default=ROOT, show_default=True, help="Where the results are.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array and nothing else.")
-def list_(paper: str | None, left_out: bool, as_json: bool) -> None:
-    """The experiments, of all papers or of PAPER."""
-    papers = experiments.PAPERS if paper is None else (paper,)
-    if unknown := set(papers) - set(experiments.PAPERS):
-        raise UsageError(f"no experiments of {unknown.pop()}; papers: {', '.join(experiments.PAPERS)}")
+def list_(paper: str | None, left_out: bool, out: Path, as_json: bool) -> None:
+    """The experiments, of all papers or of PAPER, and what came of those that were run."""
+    chosen = experiments.PAPERS if paper is None else (paper.lower(),)
+    if unknown := set(chosen) - set(experiments.PAPERS):
+        near = difflib.get_close_matches(unknown.pop(), experiments.PAPERS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"papers: {', '.join(experiments.PAPERS)}"
+        raise UsageError(f"no experiments of {paper}; {hint}")
     if left_out:
-        rows = [(one, entry, why) for one in papers for entry, why in experiments.left_out(one).items()]
-        header = ["paper", "claim", "why it is not run"]
+        keys, header = ["paper", "claim", "why"], ["paper", "claim", "why it is not run"]
+        rows: list[tuple[str, ...]] = [
+            (one, entry, why) for one in chosen for entry, why in experiments.left_out(one).items()
+        ]
     else:
-        rows = [(one, each.id, each.title) for one in papers for each in experiments.of_paper(one)]
-        header = ["paper", "id", "what is compared"]
+        keys, header = ["paper", "id", "title", "verdict"], ["paper", "id", "what is compared", "verdict"]
+        rows = [(one, each.id, each.title, _verdict(out, each.id))
+                for one in chosen for each in experiments.of_paper(one)]  # fmt: skip
     if as_json:
-        found = [dict(zip(("paper", "id", "text"), row, strict=True)) for row in rows]
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], ensure_ascii=False))
     else:
         click.echo(table(header, rows))
 
 
+def _verdict(out: Path, name: str) -> str:
+    """As it stands in a result file; nothing where there is none."""
+    try:
+        found = json.loads((out / name / "result.json").read_text(encoding="utf-8"))
+        return f"{found['verdict']}{' (not finished)' if found.get('left') else ''}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 @command.command()
 @click.argument("name", metavar="ID")
-def show(name: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def show(name: str, as_json: bool) -> None:
     """The claim ID, its arms, and what it expects of them."""
     one = experiments.find(name)
-    click.echo(f"{one.id}: {one.title} ({experiments.paper_of(one)}, {one.where})\n{one.claim}\n")
+    if as_json:
+        found = {"paper": experiments.paper_of(one), **dataclasses.asdict(one)}
+        click.echo(json.dumps(found, default=dict, ensure_ascii=False))
+        return
+    cited = papers.paper(experiments.paper_of(one)).cited
+    click.echo(f"{one.id}: {one.title}\n{one.question}\n\n{one.claim}\n{cited}; {one.where}\n")
     rows = []
     for arm, what in one.arms.items():
         values = ", ".join(f"{key}={value}" for key, value in what.values.items())
         if what.start:
             values += f"; begins as {', '.join(f'{key}={value}' for key, value in what.start.items())} ended"
-        rows.append((arm, what.network or one.network or one.measure, values, " ".join(what.recipe)))
-    click.echo(table(["arm", "network", "with", "recipe"], rows))
-    click.echo(f"\nexpected of {one.metric} ({one.unit}): {'; '.join(one.expect)}")
-    if one.published:
-        click.echo(f"published: {', '.join(f'{arm} {value}' for arm, value in one.published.items())}")
-    setting = one.setting
-    click.echo(f"small scale: {setting.data}, {setting.size} px, {setting.pictures or 'all'} pictures, at most "
-               f"{setting.epochs} epochs, {one.seeds} seeds")  # fmt: skip
-    if one.differs:
-        click.echo(f"differs: {one.differs}")
+        rows.append((arm, what.network or one.network or one.measure, values, " ".join((*one.recipe, *what.recipe))))
+    click.echo(table(["arm", "network", "with", "recipe, over the usual one"], rows) + "\n")
+    click.echo("\n".join(f"{key + ':':12}{value}" for key, value in _about(one) if value))
+
+
+def _about(one: experiments.Experiment) -> list[tuple[str, str]]:
+    """What else defines an experiment, by name."""
+    setting, trains = one.setting, one.measure == "train"
+    rates = ", ".join(f"{rate:g}" for rate in one.rates)
+    small = (f"{setting.data}, {setting.size} px, {setting.pictures or 'all'} pictures to train on and "
+             f"{setting.tests or 'all'} to test on, batches of {setting.batch_size}, "
+             f"{setting.least_epochs} to {setting.epochs} epochs, ")  # fmt: skip
+    return [
+        ("compared", ", ".join(f"{name}: {key} of {arm}" for name, (arm, key) in one.contrasts.items())),
+        ("measured", f"{one.metric} ({one.unit}){'; by ' + ', '.join(one.probes) if one.probes else ''}"),
+        ("expected", f"{'; '.join(one.expect)}; differences count from {one.least:g}"),
+        ("published", ", ".join(f"{arm} {value}" for arm, value in one.published.items())),
+        ("rates", f"{rates} and beyond, the best for each arm" if rates else ""),
+        ("small scale", f"{small if trains else 'no pictures, '}{one.seeds} seeds"),
+        ("differs", one.differs),
+    ]
 
 
 @command.command()
@@ -76,15 +112,18 @@ def show(name: str) -> None:
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="[default: 3, and 3 more where undecided].")
 @click.option("-j", "--workers", type=click.IntRange(1), help="Jobs at once  [default: one a core; one on a GPU].")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT, show_default=True, help="With a folder for each.")
+@click.option("--overwrite", is_flag=True, help="Give up a run with other settings that --out holds.")
 @device_option
 def run(
     names: tuple[str, ...], budget: str, data: tuple[str, ...], scale: str, epochs: int | None, seeds: int | None,
-    workers: int | None, out: Path, device: str,
+    workers: int | None, out: Path, overwrite: bool, device: str,
 ) -> None:  # fmt: skip
     """Run the claims ID... and report on each. A call that was stopped goes on where it was."""
     chosen = [experiments.find(name) for name in names]
     minutes = read_minutes(budget)
     sources = read_sources(data)
+    if unused := set(sources) - {"", *(one.setting.data for one in chosen)}:
+        click.echo(f"--data {', '.join(sorted(unused))}: of no use to {' '.join(names)}", err=True)
 
     from ..cache import cores
     from ..reproduce.report import write_report
@@ -98,7 +137,7 @@ def run(
         click.echo(f"{one.id}: {one.claim}")
         try:
             plan = plan_of(one, scale, sources, seeds or one.seeds, str(on), epochs or 0, 0 if seeds else MORE)
-            result = carry_out(plan, out / one.id, minutes, count, click.echo)
+            result = carry_out(plan, out / one.id, minutes, count, click.echo, overwrite)
             for line in write_report(result):
                 click.echo(line)
         except Interrupted:
@@ -118,8 +157,11 @@ def run(
 @click.option("--to", type=click.Path(path_type=Path), help="The scoreboard's file  [default: claims.md in --out].")
 def report(names: tuple[str, ...], everything: bool, out: Path, to: Path | None) -> None:
     """Write the reports of results anew, of ID..., or with --all one page of everything there is."""
-    from ..reproduce.report import write_report, write_scoreboard
+    from ..reproduce.report import write_report
+    from ..reproduce.scoreboard import write_scoreboard
 
+    if to and not everything:
+        raise UsageError("--to is where the page of --all goes; the reports of ID... stand beside their results")
     if everything == bool(names):
         raise UsageError("name experiments, or give --all")
     if everything:
@@ -131,15 +173,12 @@ def report(names: tuple[str, ...], everything: bool, out: Path, to: Path | None)
 
 
 def read_minutes(text: str) -> float:
-    """Minutes of a text such as 90s, 20m or 2h. Raises UsageError."""
-    units = {"s": 1 / 60, "m": 1.0, "h": 60.0}
-    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "m")
-    try:
-        minutes = float(number) * units[unit]
-    except ValueError:
-        minutes = 0.0
+    """Minutes of a text such as 90s, 20m, 1h30m, or a bare number of minutes. Raises UsageError."""
+    found = TIME.fullmatch(text)
+    hours, whole, seconds, bare = (float(number or 0) for number in found.groups()) if found else (0.0,) * 4
+    minutes = 60 * hours + whole + seconds / 60 + bare
     if not 0 < minutes < float("inf"):
-        raise UsageError(f"--budget {text}: must be a time such as 90s, 20m or 2h")
+        raise UsageError(f"--budget {text}: must be a time such as 90s, 20m or 1h30m")
     return minutes
 
 

@@ -42,12 +42,10 @@ def command(name: str, size: str | None, texts: tuple[str, ...], as_json: bool) 
 
 
 def _header(entry: papers.Entry, described: dict[str, Any], values: dict[str, str]) -> str:
-    paper = entry.paper
-    where = f"{paper.venue}, arXiv:{paper.arxiv}" if paper.arxiv else paper.venue
     changed = "".join(f", {axis}={value}" for axis, value in values.items())
     return (
         f"{entry.name}{changed}, input {'x'.join(map(str, described['input']))}\n"
-        f"{paper.authors}: {paper.title}, {where}\n"
+        f"{entry.paper.cited}\n"
     )
 
 

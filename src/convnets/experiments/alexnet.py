@@ -18,6 +18,7 @@ EXPERIMENTS = (
     Experiment(
         id="relu_vs_tanh",
         title="ReLU against tanh",
+        question="Does a network learn faster with ReLUs than with units that saturate?",
         claim="A four-layer network with ReLU reaches 25 % training error on CIFAR-10 six times faster than with tanh.",
         where="Fig. 1, p. 3",
         covers=("relu_vs_tanh",),
@@ -35,6 +36,7 @@ EXPERIMENTS = (
     Experiment(
         id="relu_vs_sigmoid_gradients",
         title="Gradients through sigmoids fade with depth",
+        question="Why did deep networks of sigmoids not learn: how much of the gradient reaches the first layer?",
         claim="Saturating nonlinearities train much slower; the gradient that reaches the first layer tells why.",
         where="Sec. 3.1, p. 3",
         covers=("relu_vs_tanh",),
@@ -52,6 +54,7 @@ EXPERIMENTS = (
     Experiment(
         id="two_columns",
         title="Two columns against half of the kernels",
+        question="Do two columns that meet in some layers only do more than one network half as wide?",
         claim="Two columns that meet in some layers beat one network with half as many kernels in each convolution, by "
         "1.7 points top-1.",
         where="Sec. 3.2, p. 3",
@@ -67,6 +70,7 @@ EXPERIMENTS = (
     Experiment(
         id="lrn",
         title="Local response normalisation",
+        question="Does normalising each response by its neighbours' in other channels help?",
         claim="Response normalisation lowers the error: 13 to 11 % on CIFAR-10 with a four-layer network.",
         where="Sec. 3.3, p. 4",
         covers=("lrn_gain",),
@@ -83,6 +87,7 @@ EXPERIMENTS = (
     Experiment(
         id="overlapping_pooling",
         title="Overlapping pooling",
+        question="Is it better for pooling windows to overlap?",
         claim="Pooling 3x3 at a stride of 2 lowers the top-1 error by 0.4 points against 2x2 at the same stride.",
         where="Sec. 3.4, p. 4",
         covers=("overlapping_pooling",),
@@ -96,6 +101,7 @@ EXPERIMENTS = (
     Experiment(
         id="max_vs_average_pooling",
         title="Max against average pooling",
+        question="Should pooling keep the largest response or the mean?",
         claim="AlexNet takes maxima where earlier networks averaged.",
         where="Sec. 3.4, p. 4",
         covers=(),
@@ -108,6 +114,7 @@ EXPERIMENTS = (
     Experiment(
         id="crops_and_flips",
         title="Random crops and mirror images",
+        question="How much overfitting do moved and mirrored copies of the pictures prevent?",
         claim="Without random crops and reflections the network suffers from substantial overfitting.",
         where="Sec. 4.1, p. 5",
         covers=(),
@@ -122,6 +129,7 @@ EXPERIMENTS = (
     Experiment(
         id="pca_colour",
         title="PCA lighting",
+        question="Does changing the colour of the light over a picture make a network err less?",
         claim="Noise along the principal components of colour lowers the top-1 error by over 1 point.",
         where="Sec. 4.1, p. 6",
         covers=("pca_colour",),
@@ -134,6 +142,7 @@ EXPERIMENTS = (
     Experiment(
         id="ten_crops",
         title="Ten crops against one",
+        question="Is a network more often right when it sees ten parts of a picture?",
         claim="Averaging the predictions on ten patches beats one patch: 37.5 against 39.0 % top-1.",
         where="footnote 5, p. 7",
         covers=("ten_crop_vs_single",),
@@ -150,6 +159,7 @@ EXPERIMENTS = (
     Experiment(
         id="middle_layer",
         title="Removing a middle layer",
+        question="Does each convolution matter, or can one in the middle go?",
         claim="Removing any convolutional layer costs accuracy, about 2 points top-1.",
         where="Sec. 1, p. 2; Sec. 7, p. 8",
         covers=("remove_conv_layer",),
@@ -164,6 +174,7 @@ EXPERIMENTS = (
     Experiment(
         id="dropout_gap",
         title="Dropout: slower, but a smaller gap",
+        question="Does dropout overfit less, and what does that cost in training?",
         claim="Dropout roughly doubles the iterations to converge; without it the network overfits.",
         where="Sec. 4.2, p. 6",
         covers=("dropout_convergence",),
@@ -178,6 +189,7 @@ EXPERIMENTS = (
     Experiment(
         id="weight_decay_training",
         title="Weight decay and the training error",
+        question="Can a penalty on the weights lower even the training error?",
         claim="A weight decay of 0.0005 is more than a regulariser: it lowers even the training error.",
         where="Sec. 5, p. 6",
         covers=("weight_decay_training_error",),
@@ -191,6 +203,7 @@ EXPERIMENTS = (
     Experiment(
         id="biases_at_one",
         title="Biases that start at one",
+        question="Do ReLUs begin to learn sooner where they all start switched on?",
         claim="Biases of 1 speed up the early stages of learning, since ReLUs then see positive inputs.",
         where="Sec. 5, p. 6",
         covers=("bias_one_init",),
@@ -208,6 +221,7 @@ EXPERIMENTS = (
     Experiment(
         id="ensembles",
         title="The mean of five networks",
+        question="How much is won by asking five networks in place of one?",
         claim="Averaging the predictions of five similar networks lowers the top-5 error from 18.2 to 16.4 %.",
         where="Table 2, p. 7",
         covers=("ensembles",),

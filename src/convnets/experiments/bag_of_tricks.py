@@ -12,6 +12,7 @@ EXPERIMENTS = (
     Experiment(
         id="warm_up",
         title="Warm-up for large batches",
+        question="Can a large batch with a high rate be made to work by starting slowly?",
         claim="A large batch with a rate in proportion loses accuracy; a warm-up recovers some of it.",
         where="Sec. 3.1, Table 4",
         covers=("large_batch_heuristics",),
@@ -26,6 +27,7 @@ EXPERIMENTS = (
     Experiment(
         id="cosine",
         title="Cosine against steps",
+        question="How should the learning rate fall?",
         claim="Cosine decay beats steps: 22.09 against 22.84 % top-1.",
         where="Table 6, Fig. 3",
         covers=("cosine_vs_step",),
@@ -41,6 +43,7 @@ EXPERIMENTS = (
     Experiment(
         id="no_bias_decay",
         title="No decay of biases",
+        question="Should biases and normalisation be left out of weight decay?",
         claim="Weight decay is left off biases and normalisation, to overfit less; the error is the same: 23.84 "
         "against 23.81 %.",
         where="Sec. 3.1, Table 4",
@@ -54,6 +57,7 @@ EXPERIMENTS = (
     Experiment(
         id="zero_gamma",
         title="Blocks that begin as their shortcuts",
+        question="Is a deep network easier to start if its blocks begin as nothing?",
         claim="With the last gamma of each block at zero the network is easier to train at the start.",
         where="Sec. 3.1, Table 4",
         covers=("zero_gamma", "large_batch_heuristics"),
@@ -69,6 +73,7 @@ EXPERIMENTS = (
     Experiment(
         id="resnet_d",
         title="ResNet-D's shortcut",
+        question="Does a shortcut do better that averages where others skip?",
         claim="A shortcut that averages, where it used to skip three of four places, is better: 77.16 against 76.87 %.",
         where="Table 5, Fig. 2 (c)",
         covers=("model_tweaks",),
@@ -83,6 +88,7 @@ EXPERIMENTS = (
     Experiment(
         id="mixup",
         title="Mixup",
+        question="Does training on mixtures of two pictures help?",
         claim="Mixup, with longer training, helps: 20.85 against 21.69 % top-1.",
         where="Table 6",
         covers=("mixup",),
@@ -96,6 +102,7 @@ EXPERIMENTS = (
     Experiment(
         id="label_smoothing_gap",
         title="The gap that label smoothing leaves",
+        question="What does label smoothing do to the network's answers?",
         claim="With smoothing the gap between the largest logit and the mean of the others spreads less, around "
         "log((K - 1)(1 - e) / e).",
         where="Eq. 5, Fig. 4",

@@ -34,6 +34,7 @@ EXPERIMENTS = (
     Experiment(
         id="bn_mnist",
         title="Batch normalisation on MNIST",
+        question="Does batch normalisation speed up even a small network, and what does it steady?",
         claim="Three layers of 100 sigmoids learn faster and end better with batch normalisation, and what the last of "
         "them sees stays stable.",
         where="Sec. 4.1, Fig. 1",
@@ -48,11 +49,12 @@ EXPERIMENTS = (
         figure="percentiles",
         published={"with BN": "about 2", "without": "about 2.7"},
         differs="The paper does not give the learning rate. The input of the last sigmoid is stable where three of its "
-        "percentiles wander little from the first look to the last.",
+        "percentiles wander little from the first look to the last; from one look to the next they move more with it.",
     ),
     Experiment(
         id="bn_speedup",
         title="Higher rates with batch normalisation",
+        question="How much sooner does a network learn with batch normalisation, and how high may the rate be?",
         claim="With batch normalisation the accuracy of the plain network comes in less than half of the steps, with "
         "five times the rate in 7 % of them, with thirty times in 9 %.",
         where="Sec. 4.2.2, Fig. 2, Fig. 3",
@@ -73,6 +75,7 @@ EXPERIMENTS = (
     Experiment(
         id="bn_high_rate",
         title="A high rate without batch normalisation",
+        question="What does a far higher learning rate do, with batch normalisation and without?",
         claim="With five times the learning rate the plain network blows up; with batch normalisation it trains.",
         where="Sec. 4.2.2, p. 7",
         covers=("high_lr_without_bn_diverges",),
@@ -89,6 +92,7 @@ EXPERIMENTS = (
     Experiment(
         id="bn_sigmoid",
         title="A deep sigmoid network",
+        question="Can a deep network of sigmoids be trained after all?",
         claim="With batch normalisation a deep network of sigmoids trains, if not as well as one of ReLUs; without it "
         "the network stays at chance.",
         where="Sec. 4.2.2, Fig. 3",
@@ -106,6 +110,7 @@ EXPERIMENTS = (
     Experiment(
         id="bn_place",
         title="Before or behind the activation",
+        question="Should normalisation stand before or behind the activation?",
         claim="The normalisation stands before the nonlinearity, where the distribution is more likely symmetric.",
         where="Sec. 3.2",
         covers=(),
@@ -120,6 +125,7 @@ EXPERIMENTS = (
     Experiment(
         id="centred_inputs",
         title="Inputs centred and scaled, or raw",
+        question="What does it cost to leave the mean in the inputs?",
         claim="Networks converge faster with whitened inputs: means of zero, equal variances.",
         where="Sec. 2",
         covers=(),
@@ -134,6 +140,7 @@ EXPERIMENTS = (
     Experiment(
         id="norm_kinds",
         title="Batch against other normalisations",
+        question="Is normalising over the batch better than over other sets of values?",
         claim="Batch normalisation speeds up training; later papers normalise over other sets of values.",
         where="Sec. 3",
         covers=(),
@@ -148,6 +155,7 @@ EXPERIMENTS = (
     Experiment(
         id="bn_dropout",
         title="Dropout with batch normalisation",
+        question="Is dropout still needed with batch normalisation?",
         claim="With batch normalisation dropout can be reduced or removed, without more overfitting.",
         where="Sec. 4.2.1, 4.2.3",
         covers=("dropout_removal",),
@@ -163,6 +171,7 @@ EXPERIMENTS = (
     Experiment(
         id="random_drawings",
         title="Pictures that random networks draw",
+        question="How complicated are the functions that networks begin with?",
         claim="A random deep network of sigmoids draws next to nothing; batch normalisation lets it draw, the more the "
         "larger gamma is; beta takes sigmoids out of their linear part; and depth adds complexity.",
         where="linked beside the paper in the notes that this project grew from",
@@ -180,6 +189,7 @@ EXPERIMENTS = (
     Experiment(
         id="bn_shuffling",
         title="The same batches, or others each time",
+        question="Does it matter which examples meet in a batch?",
         claim="Where the same examples do not always meet in a batch, the validation accuracy is about 1 % better.",
         where="Sec. 4.2.1, p. 6",
         covers=("shuffling",),
@@ -195,6 +205,7 @@ EXPERIMENTS = (
     Experiment(
         id="bn_bias_drift",
         title="A bias that grows without end",
+        question="What goes wrong if the gradient does not know of the normalisation?",
         claim="If the gradient ignores that the mean depends on the bias, the bias grows and the loss does not change.",
         where="Sec. 2, p. 2",
         covers=("bias_drift",),
@@ -208,6 +219,7 @@ EXPERIMENTS = (
     Experiment(
         id="bn_scale_invariance",
         title="The scale of the weights does not matter",
+        question="Do larger weights change what a normalised layer does, or how it learns?",
         claim="BN((aW)u) = BN(Wu), and the gradient of the weights is 1/a of it.",
         where="Sec. 3.3, p. 5",
         covers=("scale_invariance_test",),
@@ -220,6 +232,7 @@ EXPERIMENTS = (
     Experiment(
         id="bn_jacobians",
         title="Singular values of a layer",
+        question="Does a normalised layer stretch all directions more evenly?",
         claim="The paper conjectures that layer Jacobians get singular values near 1: that they spread less.",
         where="Sec. 3.3, p. 5",
         covers=("jacobian_singular_values",),

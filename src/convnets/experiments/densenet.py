@@ -16,6 +16,7 @@ EXPERIMENTS = (
     Experiment(
         id="parameter_efficiency",
         title="Parameters for an error",
+        question="How many parameters does it take to reach an error?",
         claim="DenseNets-BC need about a third of the parameters of pre-activation ResNets for the same error.",
         where="Fig. 4",
         covers=("parameter_efficiency",),
@@ -30,6 +31,7 @@ EXPERIMENTS = (
     Experiment(
         id="growth_rates",
         title="Growth rates",
+        question="How many channels should each layer add?",
         claim="The error falls as depth and growth rate grow: with k = 12, 24 at 100 layers 4.10, 3.74 %.",
         where="Sec. 4.3, Table 2",
         covers=("capacity",),
@@ -42,6 +44,7 @@ EXPERIMENTS = (
     Experiment(
         id="dense_connections",
         title="With and without dense connections",
+        question="How few channels a layer are enough if each sees all before it?",
         claim="Each layer sees all layers before it; so few channels a layer are enough.",
         where="Sec. 3",
         covers=("capacity",),
@@ -56,6 +59,7 @@ EXPERIMENTS = (
     Experiment(
         id="feature_reuse",
         title="Layers use what far earlier ones found",
+        question="Do late layers still use what early ones found?",
         claim="Layers spread their weights over many earlier layers of a block, and least on a transition's output.",
         where="Fig. 5, p. 8",
         covers=("feature_reuse_heatmap",),

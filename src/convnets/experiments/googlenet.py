@@ -11,6 +11,7 @@ EXPERIMENTS = (
     Experiment(
         id="auxiliary_classifiers",
         title="Auxiliary classifiers",
+        question="Do classifiers in the middle of a deep network help it to learn?",
         claim="Auxiliary classifiers help little, about 0.5 %.",
         where="Sec. 5, p. 5",
         covers=("aux_heads",),
@@ -26,6 +27,7 @@ EXPERIMENTS = (
     Experiment(
         id="gap_in_inception",
         title="Global average pooling in Inception",
+        question="Is an average as good as a fully connected layer at the end, and is dropout still needed?",
         claim="Average pooling in place of fully connected layers improves top-1 by about 0.6 %, and dropout is still "
         "essential.",
         where="Sec. 5, p. 5",
@@ -39,6 +41,7 @@ EXPERIMENTS = (
     Experiment(
         id="inception_crops",
         title="How many crops",
+        question="How much do more crops of a picture help, and where does it end?",
         claim="More crops lower the error, with diminishing returns: 10.07, 9.15, 7.89 % top-5 for 1, 10, 144.",
         where="Table 3, p. 7",
         covers=("crops_and_models",),
@@ -56,6 +59,7 @@ EXPERIMENTS = (
     Experiment(
         id="crops_mean_or_maximum",
         title="Averages or maxima over crops",
+        question="How should answers on several crops be joined?",
         claim="The average of soft-max over crops is better than the maximum.",
         where="Sec. 7, p. 7",
         covers=("averaging_vs_max",),
@@ -71,6 +75,7 @@ EXPERIMENTS = (
     Experiment(
         id="inception_reductions",
         title="1x1 before the larger convolutions",
+        question="Why are there 1x1 convolutions before the larger ones?",
         claim="1x1 reductions keep the cost of Inception modules bounded; without them it blows up.",
         where="Sec. 4, Fig. 2",
         covers=("naive_vs_reduced_inception",),
@@ -86,6 +91,7 @@ EXPERIMENTS = (
     Experiment(
         id="polyak",
         title="Averaged weights",
+        question="Is the average of the weights over the last steps better than the last weights?",
         claim="Averaged parameters made the final model: they are at least as good.",
         where="Sec. 6, p. 6",
         covers=("polyak",),
@@ -99,6 +105,7 @@ EXPERIMENTS = (
     Experiment(
         id="area_and_aspect",
         title="Crops of random area and aspect",
+        question="Do crops of very different areas and shapes help?",
         claim="Crops of 8 to 100 % of the area, with aspects of 3/4 to 4/3, were found to work well.",
         where="Sec. 6, p. 6",
         covers=("scale_aspect_sampling",),

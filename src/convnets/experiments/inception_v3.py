@@ -17,6 +17,7 @@ EXPERIMENTS = (
     Experiment(
         id="smoothing",
         title="Label smoothing",
+        question="Does it help to be a little unsure of the labels?",
         claim="Label smoothing with epsilon = 0.1 lowers the error by about 0.2 %.",
         where="Sec. 7, p. 7; Table 3",
         covers=("label_smoothing",),
@@ -29,6 +30,7 @@ EXPERIMENTS = (
     Experiment(
         id="rmsprop",
         title="RMSProp, and smoothing on top",
+        question="What do the tricks of training add, one by one?",
         claim="Each step of Table 3 lowers the error: SGD 23.4, RMSProp 23.1, label smoothing 22.8 %.",
         where="Table 3, p. 8",
         covers=("cumulative_tricks",),
@@ -45,6 +47,7 @@ EXPERIMENTS = (
     Experiment(
         id="bn_auxiliary",
         title="A side classifier as a regulariser",
+        question="What are side classifiers good for in the end?",
         claim="Side classifiers lift the end of training as regularisers, with batch normalisation by 0.4 % more.",
         where="Sec. 4, p. 5; Fig. 8",
         covers=("auxiliary_as_regulariser", "cumulative_tricks"),
@@ -59,6 +62,7 @@ EXPERIMENTS = (
     Experiment(
         id="factorised_7x7",
         title="1x7 and 7x1 in place of 7x7",
+        question="Can a 7x7 convolution be taken apart into a row and a column, and where?",
         claim="On grids of 12 to 20 a 7x7 convolution can be replaced by 1x7 and 7x1 at a fraction of the cost; in "
         "early layers this does not work well.",
         where="Sec. 3.2, p. 4",
@@ -74,6 +78,7 @@ EXPERIMENTS = (
     Experiment(
         id="first_7x7",
         title="The first 7x7 as three 3x3",
+        question="Are three 3x3 convolutions a better beginning than one 7x7?",
         claim="With three 3x3 in place of the first 7x7 the error falls from 22.8 to 21.6 %.",
         where="Table 3, p. 8",
         covers=("cumulative_tricks",),
@@ -88,6 +93,7 @@ EXPERIMENTS = (
     Experiment(
         id="linear_factors",
         title="A ReLU between two factors",
+        question="Does a large convolution that is taken apart need a nonlinearity between its parts?",
         claim="Where a 5x5 is factorised into two 3x3, a ReLU between them beats a linear first: 77.2 against 76.2 %.",
         where="Fig. 2, p. 3",
         covers=("linear_vs_relu_factorisation",),
@@ -101,6 +107,7 @@ EXPERIMENTS = (
     Experiment(
         id="low_resolution",
         title="Low-resolution input at equal cost",
+        question="How much is lost with smaller pictures if as much is computed?",
         claim="At constant cost a lower resolution costs little: 75.2, 76.4, 76.6 % for 79, 151, 299 pixels.",
         where="Table 2, p. 8",
         covers=("low_resolution_input",),
@@ -115,6 +122,7 @@ EXPERIMENTS = (
     Experiment(
         id="grid_reduction",
         title="How the grid is reduced",
+        question="How should a network halve its grid without losing or computing too much?",
         claim="Pooling first is a bottleneck, a convolution first is dear; both in parallel are cheap and good.",
         where="Sec. 5, Figs. 9, 10",
         covers=("grid_reduction",),

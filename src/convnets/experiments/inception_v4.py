@@ -8,6 +8,7 @@ EXPERIMENTS = (
     Experiment(
         id="residual_inception_speed",
         title="Residual Inception trains faster",
+        question="Do residual connections make Inception train faster?",
         claim="Inception-ResNet-v1 trains much faster than Inception v3 of about the same cost.",
         where="Figs. 21, 22",
         covers=("residual_vs_pure_speed_small", "residual_vs_pure_speed_large"),
@@ -24,6 +25,7 @@ EXPERIMENTS = (
     Experiment(
         id="residual_scaling",
         title="Scaling the residuals",
+        question="Does making residuals smaller keep training steady?",
         claim="Scaling residuals by 0.1 to 0.3 stabilises training where it would die.",
         where="Sec. 3.3, p. 9",
         covers=("residual_scaling",),

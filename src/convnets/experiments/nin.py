@@ -18,6 +18,7 @@ EXPERIMENTS = (
     Experiment(
         id="nin_gap",
         title="Global average pooling against a fully connected layer",
+        question="Can averaging each class's map replace the fully connected layer?",
         claim="Global average pooling beats a fully connected last layer with dropout on it, and that one without: "
         "10.41, 10.88, 11.59 %.",
         where="Table 5",
@@ -35,6 +36,7 @@ EXPERIMENTS = (
     Experiment(
         id="nin_gap_plain",
         title="Global average pooling in a conventional network",
+        question="Does averaging maps also help where they were not made for it?",
         claim="In a conventional network it regularises less than dropout, but is better than a bare connected layer.",
         where="Sec. 4.6",
         covers=("gap_in_plain_cnn",),
@@ -49,6 +51,7 @@ EXPERIMENTS = (
     Experiment(
         id="nin_mlpconv",
         title="Micro networks against linear convolutions",
+        question="Does a small network in place of each linear filter do better?",
         claim="Two 1x1 convolutions behind each convolution beat the convolution alone.",
         where="Sec. 3",
         covers=("mlpconv_vs_linear_conv",),
@@ -64,6 +67,7 @@ EXPERIMENTS = (
     Experiment(
         id="nin_dropout",
         title="Dropout between the micro networks",
+        question="How much does dropout between the blocks help?",
         claim="Dropout between the mlpconv layers cuts the test error by more than 20 %: 10.41 against 14.51 %.",
         where="Sec. 4.2, Fig. 3",
         covers=("dropout_between_mlpconv",),
@@ -78,6 +82,7 @@ EXPERIMENTS = (
     Experiment(
         id="nin_augmentation",
         title="Translations and mirror images",
+        question="How much do moved and mirrored copies of the pictures help?",
         claim="With translations and mirror images the error falls from 10.41 to 8.81 %.",
         where="Table 1",
         covers=("augmentation",),
@@ -91,6 +96,7 @@ EXPERIMENTS = (
     Experiment(
         id="nin_rate_drop",
         title="The first drop of the learning rate",
+        question="What does lowering the learning rate do near the end?",
         claim="Most of the gain comes at the first drop of the learning rate: 14.0 before, 10.7 % after it.",
         where="the author's README",
         covers=("lr_drops",),
@@ -105,6 +111,7 @@ EXPERIMENTS = (
     Experiment(
         id="nin_class_maps",
         title="The map of the true class fires, at the object",
+        question="Do the last maps show where in a picture their class is?",
         claim="Of the last layer's maps that of the true class is activated most strongly, where the object is.",
         where="Sec. 4.7, Fig. 4",
         covers=("gap_map_visualisation",),

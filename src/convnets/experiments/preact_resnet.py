@@ -12,6 +12,7 @@ EXPERIMENTS = (
     Experiment(
         id="identity_shortcuts",
         title="Anything on the shortcut hurts",
+        question="May anything stand on the shortcut?",
         claim="Any multiplication on the shortcut hurts: identity is best.",
         where="Table 1, Fig. 3",
         covers=("identity_shortcut",),
@@ -28,6 +29,7 @@ EXPERIMENTS = (
     Experiment(
         id="activation_order",
         title="The order in a residual unit",
+        question="Where in a residual unit should normalisation and ReLU stand?",
         claim="Full pre-activation is best, normalisation after the addition worst.",
         where="Table 2, Fig. 6",
         covers=("activation_order",),
@@ -43,6 +45,7 @@ EXPERIMENTS = (
     Experiment(
         id="one_layer_units",
         title="Units of one convolution",
+        question="Does pre-activation help units of a single convolution?",
         claim="Pre-activation also helps units with a single convolution: 8.91 against 9.90 %.",
         where="Table 3",
         covers=("one_layer_units",),
@@ -58,6 +61,7 @@ EXPERIMENTS = (
     Experiment(
         id="preact_regularises",
         title="Pre-activation regularises",
+        question="Does pre-activation fit less and generalise better?",
         claim="Pre-activation reaches a slightly higher training loss and a lower test error.",
         where="Sec. 4.2, Fig. 6 right",
         covers=("regularisation",),

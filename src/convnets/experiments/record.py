@@ -74,6 +74,7 @@ class Experiment:
 
     id: str
     title: str
+    question: str  # what a reader would like to know
     claim: str
     where: str
     covers: tuple[str, ...]

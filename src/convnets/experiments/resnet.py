@@ -18,6 +18,7 @@ EXPERIMENTS = (
     Experiment(
         id="degradation",
         title="Deeper is worse without shortcuts",
+        question="Can a plain network be too deep to train?",
         claim="Plain networks have a higher training error with 56 layers than with 20, and a higher test error; with "
         "shortcuts 56 layers train.",
         where="Fig. 1, Fig. 6, Table 6",
@@ -33,6 +34,7 @@ EXPERIMENTS = (
     Experiment(
         id="residual_56",
         title="56 residual layers against 20",
+        question="Is a deeper residual network better?",
         claim="With shortcuts 56 layers have a lower training error than 20, and a lower test error: 6.97 against "
         "8.75 %.",
         where="Fig. 6, Table 6",
@@ -47,6 +49,7 @@ EXPERIMENTS = (
     Experiment(
         id="more_iterations",
         title="Three times the iterations",
+        question="Would a deep plain network get there if only it trained longer?",
         claim="Three times more iterations do not remove the degradation of plain networks.",
         where="footnote 3, p. 5",
         covers=("more_iterations",),
@@ -60,6 +63,7 @@ EXPERIMENTS = (
     Experiment(
         id="residual_depth",
         title="Deeper is better with shortcuts",
+        question="Does each further block of a residual network help?",
         claim="Residual networks improve with depth: 8.75 % with 20 layers, 6.97 % with 56.",
         where="Table 6",
         covers=("degradation_cifar",),
@@ -73,6 +77,7 @@ EXPERIMENTS = (
     Experiment(
         id="shortcut_options",
         title="Shortcuts A, B and C",
+        question="What should a shortcut do where the number of channels changes?",
         claim="All three options are far better than a plain network; projections are not essential.",
         where="Table 3, p. 6",
         covers=("shortcut_options",),
@@ -86,6 +91,7 @@ EXPERIMENTS = (
     Experiment(
         id="responses",
         title="Residual responses are small",
+        question="How much does each residual layer change what passes through?",
         claim="Responses of residual layers are smaller than of plain ones, and smaller in a deeper network.",
         where="Fig. 7, Sec. 4.2",
         covers=("layer_response_std",),
@@ -101,6 +107,7 @@ EXPERIMENTS = (
     Experiment(
         id="warm_up_110",
         title="A warm-up for 110 layers",
+        question="Does a very deep network need a gentle start?",
         claim="A rate of 0.1 is slightly too large for 110 layers to start with: after a warm-up they learn sooner.",
         where="Sec. 4.2, footnote 5",
         covers=("lr_warmup_110",),
@@ -115,6 +122,7 @@ EXPERIMENTS = (
     Experiment(
         id="evaluation_ladder",
         title="One crop, ten crops, several scales",
+        question="How far do more views of a picture lower the error of the same network?",
         claim="The same weights do better with ten crops than with one, and best fully convolutionally at several "
         "scales: 24.7, 22.85 and 20.74 % for 50 layers.",
         where="Tables 3 and 4",
@@ -134,6 +142,7 @@ EXPERIMENTS = (
     Experiment(
         id="one_neuron",
         title="One neuron a layer is enough",
+        question="What can a residual network do that is one neuron wide?",
         claim="A residual network one neuron wide can learn the unit disc; a narrow plain network cannot close its "
         "region (Lin, Jegelka 2018).",
         where="follows from Eq. 1; Lin, Jegelka 2018, Fig. 1",

@@ -10,6 +10,7 @@ EXPERIMENTS = (
     Experiment(
         id="cardinality",
         title="Cardinality at equal cost",
+        question="At the same cost, are many thin paths better than a wide one?",
         claim="At equal cost the error falls as cardinality rises: 1x64d, 2x40d, 4x24d, 8x14d.",
         where="Table 3, Fig. 5",
         covers=("cardinality_vs_width",),
@@ -23,6 +24,7 @@ EXPERIMENTS = (
     Experiment(
         id="cardinality_vs_width",
         title="Cardinality against width at equal parameters",
+        question="Is it better to add paths than to widen?",
         claim="On CIFAR-10 raising the cardinality is more effective than widening.",
         where="Fig. 7",
         covers=("cifar_width_vs_cardinality",),
@@ -36,6 +38,7 @@ EXPERIMENTS = (
     Experiment(
         id="resnext_no_shortcut",
         title="ResNeXt without shortcuts",
+        question="How much do shortcuts matter to networks of many paths?",
         claim="Removing the shortcuts hurts: ResNet-50 by 7.3 points, ResNeXt-50 by 3.9.",
         where="Sec. 5.1, p. 6",
         covers=("no_shortcut",),

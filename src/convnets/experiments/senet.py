@@ -18,6 +18,7 @@ EXPERIMENTS = (
     Experiment(
         id="se_gain",
         title="What squeeze and excitation gain",
+        question="Does it help to weigh channels by what the whole picture shows?",
         claim="SE lowers the error of every base network on CIFAR-10: ResNet-110 from 6.37 to 5.21 %.",
         where="Tables 4, 5",
         covers=("cifar",),
@@ -30,6 +31,7 @@ EXPERIMENTS = (
     Experiment(
         id="se_cost",
         title="What squeeze and excitation costs",
+        question="What does weighing channels cost?",
         claim="SE adds 0.26 % of multiply-adds to ResNet-50, and 10 % of parameters.",
         where="Sec. 4, p. 5; Table 2",
         covers=("ratio",),
@@ -46,6 +48,7 @@ EXPERIMENTS = (
     Experiment(
         id="se_ratio",
         title="The reduction ratio",
+        question="How narrow may the gate's bottleneck be?",
         claim="The error is flat from r = 4 to 16, and below that without SE.",
         where="Table 10",
         covers=("ratio",),
@@ -60,6 +63,7 @@ EXPERIMENTS = (
     Experiment(
         id="se_squeeze",
         title="Average against maximum",
+        question="Should a channel be summed up by its mean or by its maximum?",
         claim="Squeezing by the average is slightly better than by the maximum: 22.28 against 22.57 %.",
         where="Table 11",
         covers=("squeeze_operator",),
@@ -73,6 +77,7 @@ EXPERIMENTS = (
     Experiment(
         id="se_excitation",
         title="The gate's nonlinearity",
+        question="Which nonlinearity should the gate have?",
         claim="A sigmoid is best, tanh is worse, and ReLU worse than no SE at all.",
         where="Table 12",
         covers=("excitation_operator",),
@@ -85,6 +90,7 @@ EXPERIMENTS = (
     Experiment(
         id="se_stages",
         title="SE in each stage",
+        question="In which stages do gates help?",
         claim="SE helps in each stage, and the gains add up.",
         where="Table 13",
         covers=("stages",),
@@ -98,6 +104,7 @@ EXPERIMENTS = (
     Experiment(
         id="se_place",
         title="Where the unit stands",
+        question="Where in a residual block should the gate stand?",
         claim="Before the branch, on the shortcut and at its end are about equal; behind the addition is worse.",
         where="Tables 14, 15",
         covers=("integration",),
@@ -110,6 +117,7 @@ EXPERIMENTS = (
     Experiment(
         id="se_no_squeeze",
         title="A gate without a squeeze",
+        question="Is it the look at the whole picture that helps, or only the further layers?",
         claim="Without pooling, with as many parameters and more computing, the gain shrinks.",
         where="Table 16",
         covers=("no_squeeze",),
@@ -122,6 +130,7 @@ EXPERIMENTS = (
     Experiment(
         id="se_classes",
         title="Early gates serve all classes, late ones some",
+        question="Do the gates depend on the class, and where?",
         claim="SE activations are class-agnostic in early stages and class-specific in later ones.",
         where="Figs. 6 to 8",
         covers=("role_of_excitation",),

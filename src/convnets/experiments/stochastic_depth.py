@@ -11,6 +11,7 @@ EXPERIMENTS = (
     Experiment(
         id="stochastic_depth_error",
         title="Stochastic depth lowers the error",
+        question="Does leaving out layers at random while training lower the error?",
         claim="Linear decay to p_L = 0.5 lowers the test error of 110 layers on CIFAR-10, without augmentation, from "
         "13.63 to 11.66 %.",
         where="Table 1, Fig. 3",
@@ -28,6 +29,7 @@ EXPERIMENTS = (
     Experiment(
         id="stochastic_depth_time",
         title="Stochastic depth saves time",
+        question="How much time is saved by leaving out layers at random?",
         claim="Training takes about 25 % less time with p_L = 0.5.",
         where="Sec. 4, Table 2",
         covers=("main",),
@@ -42,6 +44,7 @@ EXPERIMENTS = (
     Experiment(
         id="survival_decay",
         title="Linear decay against uniform survival",
+        question="Should late layers be left out more often than early ones?",
         claim="Linear decay of the survival probability beats a uniform one.",
         where="Fig. 7",
         covers=("p_L_sweep",),
@@ -56,6 +59,7 @@ EXPERIMENTS = (
     Experiment(
         id="stochastic_gradients",
         title="Gradients of the first block",
+        question="Do early layers learn more when others are left out?",
         claim="The first block's gradient is larger with stochastic depth than with constant depth.",
         where="Fig. 6",
         covers=("gradient_magnitude",),
@@ -70,6 +74,7 @@ EXPERIMENTS = (
     Experiment(
         id="lesions",
         title="A trained ResNet survives losing a layer",
+        question="What happens to a trained network that loses a layer?",
         claim="Without any one block a trained ResNet has few more errors, and fewer still after stochastic depth; "
         "without one layer VGG is at chance.",
         where="Veit, Wilber, Belongie 2016",
@@ -86,6 +91,7 @@ EXPERIMENTS = (
     Experiment(
         id="lesions_shuffled",
         title="Blocks in another order",
+        question="What happens if the blocks of a trained network change places?",
         claim="The error rises smoothly with the number of pairs of blocks that change places.",
         where="Veit, Wilber, Belongie 2016",
         covers=("lesion_veit",),
@@ -101,6 +107,7 @@ EXPERIMENTS = (
     Experiment(
         id="lesions_many",
         title="Losing several layers at once",
+        question="How many blocks can a trained network lose?",
         claim="The error rises smoothly with the number of blocks that are left out.",
         where="Veit, Wilber, Belongie 2016",
         covers=("lesion_veit",),
@@ -116,6 +123,7 @@ EXPERIMENTS = (
     Experiment(
         id="dropout_control",
         title="Ordinary dropout in its place",
+        question="Would ordinary dropout do as well as leaving out layers?",
         claim="Ordinary dropout gives practically no improvement to a ResNet with batch normalisation.",
         where="Sec. 2, p. 4",
         covers=("dropout_control",),

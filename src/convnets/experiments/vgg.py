@@ -28,6 +28,7 @@ EXPERIMENTS = (
     Experiment(
         id="vgg_depth",
         title="VGG's depth",
+        question="Do more layers of 3x3 convolutions lower the error, and how far?",
         claim="The error falls with depth and saturates at 19 layers: 29.6, 28.7, 27.0, 27.3 % for A, B, D, E.",
         where="Table 3, p. 6",
         covers=("depth",),
@@ -42,6 +43,7 @@ EXPERIMENTS = (
     Experiment(
         id="vgg_1x1_3x3",
         title="1x1 against 3x3",
+        question="Is it the further nonlinearity that helps, or that a layer sees its neighbourhood?",
         claim="An extra nonlinearity helps (C is better than B), and 3x3 is better than 1x1 at equal depth (D than C).",
         where="Sec. 4.1, p. 6",
         covers=("c_vs_b", "c_vs_d"),
@@ -56,6 +58,7 @@ EXPERIMENTS = (
     Experiment(
         id="vgg_lrn",
         title="Response normalisation in VGG",
+        question="Is response normalisation of any use in a deeper network?",
         claim="Local response normalisation does not improve A: 29.7 against 29.6 %.",
         where="Table 3",
         covers=("lrn",),
@@ -71,6 +74,7 @@ EXPERIMENTS = (
     Experiment(
         id="vgg_3x3_5x5",
         title="Two 3x3 against one 5x5",
+        question="Are two small convolutions better than a larger one that sees as much?",
         claim="B is 7 points better than a network with one 5x5 for each two 3x3, which sees as much.",
         where="Sec. 4.1, p. 6",
         covers=("b_vs_shallow_5x5",),
@@ -86,6 +90,7 @@ EXPERIMENTS = (
     Experiment(
         id="vgg_3x3_7x7",
         title="Three 3x3 against one 7x7",
+        question="Are three small convolutions better than a large one, with fewer parameters?",
         claim="A stack of three 3x3 sees as much as one 7x7, with 27 C^2 in place of 49 C^2 parameters and two more "
         "nonlinearities.",
         where="Sec. 2.3, p. 3",
@@ -101,6 +106,7 @@ EXPERIMENTS = (
     Experiment(
         id="vgg_scale_jitter",
         title="Scale jitter in training",
+        question="Should a network be trained on objects of many sizes?",
         claim="Training at scales from a range beats one scale, also tested at one: D 25.6 against 26.8 %.",
         where="Table 3",
         covers=("scale_jitter_train",),
@@ -116,6 +122,7 @@ EXPERIMENTS = (
     Experiment(
         id="vgg_test_scales",
         title="Tests at several scales",
+        question="Should a network be asked at several sizes of the picture?",
         claim="Averaged over three scales the error is lower than at one: 25.6 to 24.8 % for D, trained with jitter.",
         where="Tables 3 and 4",
         covers=("scale_jitter_test",),
@@ -133,6 +140,7 @@ EXPERIMENTS = (
     Experiment(
         id="vgg_dense_or_crops",
         title="Dense evaluation against crops",
+        question="Is it better to slide a network over the picture or to cut crops, or both?",
         claim="50 crops at each of three scales are slightly better than dense evaluation at them, and both together "
         "better still: 24.8, 24.6, 24.4 %.",
         where="Table 5, p. 7",
@@ -151,6 +159,7 @@ EXPERIMENTS = (
     Experiment(
         id="vgg_start",
         title="How a deep network may start",
+        question="How can a network start that is too deep to train from small random weights?",
         claim="Deep networks from N(0, 0.01) stall; with Glorot's rule, or from the trained layers of A, they train.",
         where="Sec. 3.1, p. 4",
         covers=("init_from_a",),

@@ -10,6 +10,7 @@ EXPERIMENTS = (
     Experiment(
         id="width",
         title="Widening helps",
+        question="Are wider residual networks better?",
         claim="Widening improves the error at every depth: WRN-40 with k = 1, 2, 4.",
         where="Table 4, p. 7",
         covers=("width",),
@@ -22,6 +23,7 @@ EXPERIMENTS = (
     Experiment(
         id="width_vs_depth",
         title="Wide and shallow against thin and deep",
+        question="Wide and shallow or thin and deep: which is faster at the same size?",
         claim="A wide shallow network takes far less time than a thin deep one of as many parameters, and is as good.",
         where="Sec. 3, Fig. 4",
         covers=("speed",),
@@ -36,6 +38,7 @@ EXPERIMENTS = (
     Experiment(
         id="block_convolutions",
         title="Convolutions a block",
+        question="How many convolutions should a residual block have?",
         claim="Two convolutions a block are best at equal parameters, better than three, and than one.",
         where="Table 3, p. 6",
         covers=("convs_per_block",),
@@ -48,6 +51,7 @@ EXPERIMENTS = (
     Experiment(
         id="block_type",
         title="Blocks of 3x3 and 1x1",
+        question="Which convolutions should a residual block have?",
         claim="At about equal parameters a block of two 3x3 is best by a little; 1x1 before 3x3 is worst.",
         where="Table 2, p. 6",
         covers=("block_type",),
@@ -62,6 +66,7 @@ EXPERIMENTS = (
     Experiment(
         id="dropout_in_block",
         title="Dropout inside the block",
+        question="Does dropout inside residual blocks help?",
         claim="Dropout between the convolutions of a block changes little on CIFAR-10: 4.17 without, 4.39 with it.",
         where="Table 6, p. 9",
         covers=("dropout_in_block",),

@@ -10,6 +10,7 @@ EXPERIMENTS = (
     Experiment(
         id="intermediate_activation",
         title="No nonlinearity inside a separable convolution",
+        question="Should there be a nonlinearity inside a separable convolution?",
         claim="Without a nonlinearity between depthwise and pointwise convolution training is faster and ends better.",
         where="Sec. 4.7, Fig. 10",
         covers=("intermediate_activation",),
@@ -22,6 +23,7 @@ EXPERIMENTS = (
     Experiment(
         id="separable_order",
         title="Depthwise first or pointwise first",
+        question="Does the order of the two parts of a separable convolution matter?",
         claim="The order of the two convolutions is said to be unimportant.",
         where="Sec. 1.2, p. 3",
         covers=("order_of_operations",),
@@ -35,6 +37,7 @@ EXPERIMENTS = (
     Experiment(
         id="xception_residual",
         title="Residual connections in Xception",
+        question="Does a network of separable convolutions need residual connections?",
         claim="Residual connections are essential: without them training is slow and ends far worse.",
         where="Sec. 4.6, Fig. 9",
         covers=("residual_connections",),

@@ -14,6 +14,7 @@ EXPERIMENTS = (
     Experiment(
         id="first_layer",
         title="A smaller first filter and stride",
+        question="How fine should the first layer look?",
         claim="7x7 filters at a stride of 2 in place of 11x11 at 4 lower the error: 38.4 against 40.5 % top-1.",
         where="Fig. 6; Sec. 4.1, 5.1",
         covers=("first_layer_stride_and_size",),
@@ -28,6 +29,7 @@ EXPERIMENTS = (
     Experiment(
         id="removed_layers",
         title="Which layers can be taken away",
+        question="Where is a network's strength: in its convolutions, its hidden layers, or in both together?",
         claim="Without two convolutions, or without the hidden layers, little is lost; without both very much.",
         where="Table 3, Sec. 5.1",
         covers=("architecture_changes_table3",),
@@ -44,6 +46,7 @@ EXPERIMENTS = (
     Experiment(
         id="filter_clipping",
         title="Filters held to a root mean square",
+        question="Do a few filters of the first layer take over if nothing holds them back?",
         claim="Without renormalising filters whose RMS exceeds 0.1, a few of the first layer dominate.",
         where="Fig. 6 (a), Sec. 3",
         covers=("filter_rms_clipping",),
@@ -60,6 +63,7 @@ EXPERIMENTS = (
     Experiment(
         id="occlusion",
         title="Covering the object",
+        question="Does a network look at the object, or at what is around it?",
         claim="The probability of the true class drops when a grey square covers the object.",
         where="Fig. 7, Sec. 4.2",
         covers=("occlusion_sensitivity",),
@@ -76,6 +80,7 @@ EXPERIMENTS = (
     Experiment(
         id="feature_evolution",
         title="Low layers converge first",
+        question="Which layers are done learning first?",
         claim="The lower layers converge within a few epochs, the upper ones only much later.",
         where="Fig. 4",
         covers=("feature_evolution",),
@@ -92,6 +97,7 @@ EXPERIMENTS = (
     Experiment(
         id="invariance",
         title="Upper layers hardly notice small changes",
+        question="Do upper layers care where exactly something is?",
         claim="Small translations change the first layer much, and the top layer little.",
         where="Fig. 5",
         covers=("invariance",),
@@ -106,6 +112,7 @@ EXPERIMENTS = (
     Experiment(
         id="layer_features",
         title="Deeper layers make better features",
+        question="Are the features of deeper layers better for telling classes apart?",
         claim="Linear classifiers on deeper layers do better: 44.8 % on the first to 86.2 % on the fifth layer.",
         where="Table 7",
         covers=("layer_features",),

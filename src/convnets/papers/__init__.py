@@ -35,7 +35,9 @@ from . import (
 from .protocols import Protocol, parse
 from .record import Entry, Paper, Printed, Published, Result
 
-__all__ = ["Entry", "Paper", "Printed", "Published", "Result", "families", "find", "names", "published", "record"]
+__all__ = [
+    "Entry", "Paper", "Printed", "Published", "Result", "families", "find", "names", "paper", "published", "record",
+]  # fmt: skip
 
 # A data set's name and split with us -> its number of classes, and what the records call it.
 TEST_SETS = {
@@ -72,6 +74,12 @@ def names(pattern: str = "*") -> list[str]:
     """The networks whose name matches a pattern such as `resnet*_v15`; one without wildcards matches any part."""
     pattern = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
     return [name for name in _ENTRIES if fnmatchcase(name, pattern.lower())]
+
+
+def paper(stem: str) -> Paper:
+    """The paper whose file is called so."""
+    found: Paper = globals()[stem].PAPER
+    return found
 
 
 def families() -> list[str]:

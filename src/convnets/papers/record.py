@@ -18,6 +18,12 @@ class Paper:
     venue: str
     arxiv: str | None = None
 
+    @property
+    def cited(self) -> str:
+        """Who, what and where, in one line."""
+        where = f"{self.venue}, arXiv:{self.arxiv}" if self.arxiv else self.venue
+        return f"{self.authors}: {self.title}, {where}"
+
 
 @dataclass(frozen=True)
 class Published:

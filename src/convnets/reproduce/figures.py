@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from .verdict import compared
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")  # Okabe and Ito
 COLUMNS = 4  # of pictures
+UNIT_WIDTH = 44  # letters of a line over the dots
 Values = dict[str, Any]
 Results = dict[str, dict[int, Values]]
 
@@ -52,7 +54,7 @@ def dots(axis: Any, experiment: Experiment, results: Results) -> None:
     turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(shown) > 3 else {}
     axis.set_xticks(range(len(shown)), list(shown), **turned)
     axis.set_xlim(-0.6, len(shown) - 0.4)
-    axis.set_title(experiment.unit, fontsize=9)
+    axis.set_title(textwrap.fill(experiment.unit, UNIT_WIDTH), fontsize=9)
 
 
 def legend(axis: Any) -> None:
@@ -101,17 +103,23 @@ def pictures(axis: Any, experiment: Experiment, results: Results) -> None:
     """What the arms drew, side by side."""
     from PIL import Image
 
-    shown = {arm: one["picture"] for arm, by_seed in results.items() for one in by_seed.values() if "picture" in one}
+    shown = {_named(arm, one): one["picture"]
+             for arm, by_seed in results.items() for one in by_seed.values() if "picture" in one}  # fmt: skip
     columns = min(COLUMNS, max(1, len(shown)))
     axis.set_axis_off()
     for place, (arm, text) in enumerate(shown.items()):
         pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
         row, column = divmod(place, columns)
         rows = -(-len(shown) // columns)
-        inner = axis.inset_axes([column / columns, 1 - (row + 1) / rows, 0.94 / columns, 0.78 / rows])
+        inner = axis.inset_axes([column / columns, 1 - (row + 1) / rows, 0.94 / columns, 0.7 / rows])
         inner.imshow(pixels)
         inner.set_axis_off()
         inner.set_title(arm, fontsize=7)
+
+
+def _named(arm: str, values: Values) -> str:
+    """An arm's picture, with the deviation of what it drew where the picture was stretched by it."""
+    return f"{arm}\n± {values['deviation']:.1g}" if "deviation" in values else arm
 
 
 def percentiles(axis: Any, experiment: Experiment, results: Results) -> None:
@@ -120,8 +128,9 @@ def percentiles(axis: Any, experiment: Experiment, results: Results) -> None:
         rows = np.array(by_seed[min(by_seed)].get("percentiles", [])) if by_seed else np.zeros(0)
         if len(rows):
             steps = by_seed[min(by_seed)]["percentiles_every"] * np.arange(1, len(rows) + 1)
-            axis.fill_between(steps, rows[:, 0], rows[:, 2], color=COLOURS[place], alpha=0.2, linewidth=0)
-            axis.plot(steps, rows[:, 1], color=COLOURS[place], label=f"{arm}: 15, 50, 85 %")
+            for index, style in enumerate((":", "-", "--")):
+                axis.plot(steps, rows[:, index], style, color=COLOURS[place], linewidth=1,
+                          label=f"{arm}: 15, 50, 85 %" if style == "-" else None)  # fmt: skip
     axis.set_xlabel("step")
     axis.set_ylabel("input of a sigmoid")
     legend(axis)

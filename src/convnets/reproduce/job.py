@@ -31,7 +31,7 @@ from .probes import WHILE, EpochsTo, Probe
 
 Values = dict[str, Any]
 PROBES = WHILE | AFTER
-KEPT_EVERY = 60.0  # seconds, at least
+KEPT_EVERY = 10.0  # seconds, at least
 BASE = Recipe(
     name="experiment", batch_size=64, optimizer=SGD(lr=0.05, weight_decay=5e-4), schedule=Cosine(), val_fraction=0.0,
     augment=Augment(pad=2, flip=True), select="last", channels_last=True, precision="auto",

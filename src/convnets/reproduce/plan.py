@@ -29,6 +29,7 @@ class Plan:
     more: int = 0  # so many further seeds where the first leave the claim undecided
     epochs: int = 1
     width: float = 1.0
+    pace: float = 0.0  # seconds of an epoch of all arms and seeds, where the budget decided
     said: tuple[str, ...] = ()
 
 

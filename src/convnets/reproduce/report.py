@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import html
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
-from ..experiments import PAPERS, Experiment, find, left_out, of_paper
-from ..runs import checkpoint
+from .. import papers
+from ..experiments import Expectation, Experiment, find
 from . import figures
 from .networks import SMALL
-from .run import RESULT, Results, Values, read_result
-from .verdict import FAILS, HOLDS, OPEN, RULE, Verdict, at, compared, learned
+from .results import RESULT, Results, Values, read_result, write
+from .verdict import FAILS, HOLDS, LEAST_SEEDS, OPEN, RULE, Finding, Verdict, at, compared, learned
 
 USUAL = (
     "the usual recipe, but for what is said of an arm: SGD with momentum 0.9, rate 0.05 down a cosine, weight decay "
     "5e-4, batches of 64, crops from a border of 2 pixels and mirror images"
 )
-SCALE = (
-    "Small networks, small pictures and few epochs on two processor cores: what is tried is the direction of a claim, "
-    "not its number. `cifar10-jpeg.tar.xz` is CIFAR-10 with its pictures as JPEG files in folders of their classes; "
-    "without `--data` the original is downloaded. Numbers of a paper that were read off its figures stand as `about`."
-)
 MARKS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
-SEVERAL = {HOLDS: "hold", FAILS: "do not hold at this scale", OPEN: "are undecided"}
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; }
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -48,15 +40,14 @@ def write_report(result: Path) -> Iterator[str]:
     content, results, verdict = read_result(result)
     experiment = find(content["id"])
     svg = figures.draw(experiment, results)
-    checkpoint.write_text(result.with_name("figure.svg"), svg)
-    checkpoint.write_text(result.with_name("report.html"), page(experiment, content, results, verdict, svg))
-    checkpoint.write_text(result.with_name("report.md"), text(experiment, content, results, verdict))
+    write(result.with_name("figure.svg"), svg)
+    write(result.with_name("report.html"), page(experiment, content, results, verdict, svg))
+    write(result.with_name("report.md"), text(experiment, content, results, verdict))
     yield f"{MARKS[verdict.verdict]} {experiment.id}: {verdict.verdict}"
+    for line in notices(experiment, content, verdict):
+        yield f"  {line}"
     for finding in verdict.findings:
-        within = f"difference {finding.mean:.3g} ({finding.low:.3g} to {finding.high:.3g})"
-        if math.isnan(finding.mean):
-            within = "nothing to compare, too little was learned"
-        yield f"  {finding.relation}: {within}: {finding.verdict}"
+        yield f"  {finding.relation}: {_compared(finding)}: {finding.verdict}"
     yield f"written: {result.with_name('report.html')}, report.md, figure.svg, {RESULT}"
 
 
@@ -99,15 +90,52 @@ def _told(by_seed: Mapping[int, Mapping[str, Any]], key: str) -> str:
     return f"{np.mean(values):.4g}{spread}" + " (diverged)" * diverged
 
 
-def findings_of(verdict: Verdict) -> list[list[str]]:
-    """Each relation with its difference, interval, the least that counts, and what follows; parameters as millions."""
-    lines = []
-    for one in verdict.findings:
-        unit = 1e6 if one.relation.startswith("parameters:") else 1.0
-        mean, low, high, least = (f"{value / unit:.3g}" for value in (one.mean, one.low, one.high, one.least))
-        differs = ["none", "too little was learned"] if math.isnan(one.mean) else [mean, f"{low} to {high}"]
-        lines.append([one.relation, *differs, least, one.verdict])
-    return lines
+def _compared(finding: Finding) -> str:
+    """The difference that was found, as far as there is one."""
+    if math.isnan(finding.mean):
+        return "nothing to compare, too little was learned or reached"
+    if math.isinf(finding.low):
+        return f"difference {finding.mean:.3g}, of which one seed says too little"
+    return f"difference {finding.mean:.3g} ({finding.low:.3g} to {finding.high:.3g})"
+
+
+def notices(experiment: Experiment, content: Values, verdict: Verdict) -> list[str]:
+    """What has to be known beside a verdict."""
+    found = []
+    if content.get("left"):
+        found.append(f"Not finished: {content['left']} jobs are left. The same command goes on.")
+    if content["data"] == "digits" != experiment.setting.data and experiment.measure == "train":
+        found.append(f"On the built-in digits, since {experiment.setting.data} was not there: they are far easier, and "
+                     "few claims can be seen in them.")  # fmt: skip
+    if len(content["seeds"]) < LEAST_SEEDS:
+        found.append(f"Fewer than {LEAST_SEEDS} seeds decide nothing.")
+    if content.get("verdict", verdict.verdict) != verdict.verdict:
+        found.append(f"When it ran it was judged: {content['verdict']}. What is expected, or the rule, was put right "
+                     "since; the values are as they were.")  # fmt: skip
+    return found
+
+
+def sentences(experiment: Experiment, verdict: Verdict) -> list[str]:
+    """What was expected, what came, and what follows, a sentence for each relation."""
+    pairs = zip(experiment.expectations(), verdict.findings, strict=True)
+    return [_sentence(pair, finding, experiment) for pair, finding in pairs]
+
+
+def _sentence(pair: Expectation, finding: Finding, experiment: Experiment) -> str:
+    unit = 1e6 if pair.metric == "parameters" else 1.0
+    what = {"": experiment.unit, "parameters": "millions of parameters"}.get(pair.metric, pair.metric.replace("_", " "))
+    least = f"{finding.least / unit:.3g}"
+    expected = {"<": f"above {pair.low}, by {least} at least", "~": f"within {least} of {pair.low}",
+                "<~": f"no more than {least} below {pair.low}"}[pair.sign]  # fmt: skip
+    begin = f"{what}: {pair.high} is expected {expected}"
+    if not math.isfinite(finding.low):
+        return f"{begin}; {_compared(finding)}: {finding.verdict}."
+    mean, low, high = (_side(value / unit) for value in (finding.mean, finding.low, finding.high))
+    return f"{begin}. It is {mean} ({low} to {high}): {finding.verdict}."
+
+
+def _side(value: float) -> str:
+    return f"{abs(value):.3g} {'below' if value < 0 else 'above'}"
 
 
 def arms_of(experiment: Experiment) -> list[tuple[str, str, str]]:
@@ -129,17 +157,20 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
     say = html.escape
     titles, lines = table(experiment, results)
     arms = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in lines)
-    found = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in findings_of(verdict))
+    found = "".join(f"<li>{say(line)}</li>" for line in sentences(experiment, verdict))
+    noticed = "".join(f"<p><strong>{say(line)}</strong></p>" for line in notices(experiment, content, verdict))
     compared_ = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in arms_of(experiment))
     said = "".join(f"<li>{say(line)}</li>" for line in differences(experiment, content))
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{say(experiment.title)}</title><style>{STYLE}</style>
 <h1>{say(experiment.title)}</h1>
-<blockquote>{say(experiment.claim)}<br><small>{say(content["paper"])}, {say(experiment.where)}</small></blockquote>
+<p>{say(experiment.question)}</p>
+<blockquote>{say(experiment.claim)}<br>
+<small>{say(papers.paper(content["paper"]).cited)}; {say(experiment.where)}</small></blockquote>
 <p class="verdict">{MARKS[verdict.verdict]} {say(verdict.verdict)}</p>
+{noticed}<ul>{found}</ul>
 <div class="figure">{svg}</div>
 <table><tr><th>{"</th><th>".join(map(say, titles))}</th></tr>{arms}</table>
-<table><tr><th>expected</th><th>difference</th><th>95 % interval</th><th>counts from</th><th></th></tr>{found}</table>
 <h2>What was compared</h2><table><tr><th>arm</th><th>network</th><th>trained with</th></tr>{compared_}</table>
 <h2>What is different from the paper</h2><ul>{said}</ul>
 <h2>How it is judged</h2><p>{say(RULE)}</p>
@@ -150,25 +181,26 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
 def text(experiment: Experiment, content: Values, results: Results, verdict: Verdict) -> str:
     """The report as Markdown, with the figure beside it."""
     titles, lines = table(experiment, results)
-    head, arms = _line(titles), "\n".join(map(_line, lines))
-    found = "\n".join(map(_line, findings_of(verdict)))
-    compared_ = "\n".join(_line(list(row)) for row in arms_of(experiment))
+    head, arms = markdown_row(titles), "\n".join(map(markdown_row, lines))
+    found = "\n".join(f"- {line}" for line in sentences(experiment, verdict))
+    noticed = "".join(f"**{line}**\n\n" for line in notices(experiment, content, verdict))
+    compared_ = "\n".join(markdown_row(list(row)) for row in arms_of(experiment))
     said = "\n".join(f"- {line}" for line in differences(experiment, content))
     return f"""# {experiment.title}
 
-> {experiment.claim} ({content["paper"]}, {experiment.where})
+{experiment.question}
 
-**{verdict.verdict}**
+> {experiment.claim} ({papers.paper(content["paper"]).cited}; {experiment.where})
+
+**{MARKS[verdict.verdict]} {verdict.verdict}**
+
+{noticed}{found}
 
 ![{experiment.title}](figure.svg)
 
 {head}
 {"| --- " * len(titles)}|
 {arms}
-
-| expected | difference | 95 % interval | counts from | |
-| --- | --- | --- | --- | --- |
-{found}
 
 | arm | network | trained with |
 | --- | --- | --- |
@@ -198,67 +230,13 @@ def differences(experiment: Experiment, content: Values) -> list[str]:
 def about(content: Values) -> str:
     """Where and how long it ran, in one line."""
     versions = content["versions"]
-    return (f"{content['cost_seconds'] / 60:.0f} minutes of computing, {content['machine']}, "
+    planned = content.get("budget")
+    epochs = (f"epochs for a budget of {planned['minutes']:g} minutes, where one of all arms and seeds takes "
+              f"{planned['seconds_an_epoch']:g} s, " if planned else "")  # fmt: skip
+    return (f"{content['cost_seconds'] / 60:.0f} minutes of computing, {epochs}{content['machine']}, "
             f"torch {versions['torch']}, revision {str(content['revision'])[:12]}, {content['ended']}")  # fmt: skip
 
 
-def write_scoreboard(folder: Path, to: Path) -> str:
-    """All results below `folder` as one table, then each with its figure; a line on it."""
-    scores, sections, counts = [], [], dict.fromkeys(MARKS, 0)
-    for experiment in (one for paper in PAPERS for one in of_paper(paper)):
-        path = folder / experiment.id / RESULT
-        if path.exists():
-            content, results, verdict = read_result(path)
-            counts[verdict.verdict] += 1
-            scores.append(_score(experiment, content, results, verdict))
-            sections.append(_section(experiment, content, results, verdict, path, to))
-    if not scores:
-        raise UsageError(f"{folder}: no results there; convnets reproduce run ID makes them")
-    told = ", ".join(f"{count} {SEVERAL[verdict]}" for verdict, count in counts.items())
-    titles = "paper", "claim", "measured", "published", "ours", "verdict", "minutes", "command"
-    head = f"| {' | '.join(titles)} |\n{'| --- ' * len(titles)}|"
-    lines, pages = "\n".join(scores), "\n".join(sections)
-    checkpoint.write_text(to, f"# The papers' claims, run again\n\n{len(scores)} claims: {told}. {SCALE}\n\n{RULE}\n\n"
-                              f"{head}\n{lines}\n\n{_missing(folder)}\n{pages}")  # fmt: skip
-    return f"written: {to} ({told})"
-
-
-def _missing(folder: Path) -> str:
-    """What there is no result of, and why."""
-    lines = [f"| {paper} | `{one.id}`: {one.title} | not run yet |" for paper in PAPERS for one in of_paper(paper)
-             if not (folder / one.id / RESULT).exists()]  # fmt: skip
-    lines += [f"| {paper} | {entry} | {why} |" for paper in PAPERS for entry, why in left_out(paper).items()]
-    return "\n".join(["Without a result:\n", "| paper | claim | why |", "| --- | --- | --- |", *lines, ""])
-
-
-def _score(experiment: Experiment, content: Values, results: Results, verdict: Verdict) -> str:
-    """A line of the table."""
-    _, lines = table(experiment, results)
-    published = "; ".join(f"{line[0]} {line[-1]}" for line in lines if line[-1])
-    ours = "; ".join(f"{line[0]} {line[1]}" for line in lines)
-    minutes = f"{content['cost_seconds'] / 60:.0f}"
-    claim = f"[{experiment.title}](#{_anchor(experiment.title)})"
-    said = f"{MARKS[verdict.verdict]} {verdict.verdict}"
-    return _line([content["paper"], claim, experiment.unit, published, ours, said, minutes, f"`{content['command']}`"])
-
-
-def _line(cells: list[str]) -> str:
+def markdown_row(cells: list[str]) -> str:
     """Of a table in Markdown."""
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _section(
-    experiment: Experiment, content: Values, results: Results, verdict: Verdict, path: Path, to: Path
-) -> str:
-    """A claim with its figure."""
-    svg = path.with_name("figure.svg")
-    checkpoint.write_text(svg, figures.draw(experiment, results))
-    beside = Path(os.path.relpath(svg, to.parent)).as_posix()
-    whole = text(experiment, content, results, verdict).replace("](figure.svg)", f"]({beside})")
-    return "#" + whole.replace(f"{RULE}\n\n", "")
-
-
-def _anchor(title: str) -> str:
-    """As GitHub makes it of a heading."""
-    kept = "".join(letter for letter in title.lower() if letter.isalnum() or letter in " -_")
-    return kept.replace(" ", "-")

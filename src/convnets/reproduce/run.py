@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import math
 import multiprocessing
 import os
-import shlex
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -17,27 +18,22 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import filelock
 import torch
 
 from .. import spec
-from ..cache import cores, machine
+from ..cache import cores
 from ..errors import Interrupted, ResourceError, UsageError
-from ..experiments import paper_of
-from ..runs import checkpoint
-from ..runs.folder import now, revision, versions
 from . import budget, job, measures
 from .board import Board
 from .plan import Plan
-from .verdict import OPEN, Verdict, judge
+from .results import RESULT, Results, Values, plain, read, write, write_result
+from .verdict import OPEN, judge
 
-PLAN, RESULT, JOBS = "plan.json", "result.json", "jobs"
+PLAN, JOBS, LOCK = "plan.json", "jobs", "running"
 SEARCH_SEED = 1000  # of the runs by which learning rates are chosen
 MOST_RATES = 8  # of an arm
 VERSION = 3  # raised where small networks, probes or measures change what they do
-NEEDED = {"id", "paper", "data", "setting", "said", "arms", "cost_seconds", "machine", "revision", "versions",
-          "command", "ended"}  # of a result file
-Values = dict[str, Any]
-Results = dict[str, dict[int, Values]]
 
 
 class Job(NamedTuple):
@@ -54,30 +50,45 @@ class Job(NamedTuple):
         return f"{self.arm.replace('/', '_')}-{self.seed}{searched}"
 
 
-def run(plan: Plan, folder: Path, minutes: float, workers: int, tell: Callable[[str], object]) -> Path:
-    """Do what is left of an experiment in its folder; the path of the result.
+def run(
+    plan: Plan, folder: Path, minutes: float, workers: int, tell: Callable[[str], object], overwrite: bool = False
+) -> Path:  # fmt: skip
+    """Do what is left of an experiment in its folder; the path of the result, which is written after each job.
 
-    `minutes` is the budget for all of it, `workers` how many jobs run at once. Raises Interrupted by Ctrl-C, which
-    leaves every job that was done, and of others the last epoch, if they take long; ResourceError where nothing can be
-    written.
+    `minutes` is the budget for all of it, `workers` how many jobs run at once; a run with other settings gives way if
+    `overwrite`. Raises Interrupted by Ctrl-C, which leaves every job that was done, and of others the last epochs;
+    ResourceError where nothing can be written; UsageError where the folder has another run, or one that is going on.
     """
     try:
         (folder / JOBS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ResourceError(f"cannot write {folder}: {error.strerror}; give another folder with --out") from None
-    with Crew(workers) as crew:
-        plan = _planned(plan, folder, 60 * minutes, workers, crew, tell)
+    with _alone(folder), Crew(workers) as crew:
+        plan = _planned(plan, folder, 60 * minutes, workers, crew, tell, overwrite)
         plan, rates, seconds = _searched(plan, folder, crew, tell)
         results: Results = {arm: {} for arm in plan.experiment.arms}
         while missing := [seed for seed in plan.seeds if any(seed not in found for found in results.values())]:
             jobs = [Job(arm, seed) for seed in missing for arm in plan.experiment.arms]  # drift hits all arms alike
-            for done, values in _carried_out(plan, folder, jobs, rates, crew, tell):
+            for done, values, left in _carried_out(plan, folder, jobs, rates, crew, tell):
                 results[done.arm][done.seed] = values
                 seconds += values["took"]
+                if left:
+                    write_result(plan, folder, results, seconds, left)
             if plan.more and judge(plan.experiment, results).verdict == OPEN:
                 tell(f"undecided with {len(plan.seeds)} seeds: {plan.more} more")
                 plan = dataclasses.replace(plan, seeds=tuple(range(len(plan.seeds) + plan.more)), more=0)
     return write_result(plan, folder, results, seconds)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others out of the folder. Raises UsageError where one is in it."""
+    lock = filelock.FileLock(folder / LOCK, blocking=False)
+    try:
+        with lock:
+            yield
+    except filelock.Timeout:
+        raise UsageError(f"{folder}: another call is at work there; wait for it, or give --out") from None
 
 
 class Crew:
@@ -100,13 +111,16 @@ class Crew:
     def all(self, work: Callable[..., Any], each: list[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """What `work` gives for each of the arguments, with its number, as they are done."""
         pending: dict[Future[Any], int] = {self.pool.submit(work, *given): n for n, given in enumerate(each)}
+        count = len(pending)
         try:
             while pending:
                 done, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield pending.pop(future), future.result()
         except KeyboardInterrupt:
-            raise Interrupted("Ctrl-C: jobs that were done are kept; the same command goes on from there", 2) from None
+            finished = count - len(pending)
+            raise Interrupted(f"Ctrl-C with {finished} of {count} jobs done: they are kept, and what others had done; "
+                              "the same command goes on from there", 2) from None  # fmt: skip
         except BrokenProcessPool:
             raise ResourceError(
                 "a process that did a job died, perhaps for want of memory; jobs that were done are kept: the same "
@@ -116,8 +130,16 @@ class Crew:
 
 def _begin(threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the others
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     torch.set_num_threads(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def _end_with(parent: Any) -> None:
+    """A process whose parent was killed has nobody to work for."""
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def carry_out(
@@ -143,21 +165,37 @@ def fingerprint(plan: Plan, arm: str, rate: float | None, share: float) -> str:
 
 
 def _planned(
-    plan: Plan, folder: Path, seconds: float, workers: int, crew: Crew, tell: Callable[[str], object]
+    plan: Plan, folder: Path, seconds: float, workers: int, crew: Crew, tell: Callable[[str], object], overwrite: bool
 ) -> Plan:
-    """The plan with epochs and width: those that the folder keeps from an earlier call, or what the budget allows."""
+    """The plan with epochs and width: those that the folder keeps from an earlier call, or what the budget allows.
+
+    Raises UsageError where the folder has jobs of another plan, unless they may be overwritten.
+    """
     plan = dataclasses.replace(plan, budget=seconds / 60)
-    kept = _read(folder / PLAN)
-    asked = _plain(plan)
+    kept = read(folder / PLAN)
+    asked = plain(plan)
     if kept and all(kept.get(key) == asked[key] for key in ("setting", "data", "device", "budget", "asked_epochs")):
         tell(f"goes on in {folder}{': ' + kept['said'][-1] if kept['said'] else ''}")
-        return dataclasses.replace(plan, epochs=kept["epochs"], width=kept["width"], said=tuple(kept["said"]))
+        return dataclasses.replace(plan, epochs=kept["epochs"], width=kept["width"], said=tuple(kept["said"]),
+                                   pace=kept.get("pace", 0.0), seeds=_seeds(plan, folder))  # fmt: skip
     if plan.experiment.measure == "train":
         plan = _fitted(plan, seconds, workers, crew, tell)
-    checkpoint.write_text(folder / PLAN, json.dumps(_plain(plan), indent=1))
+    asked = plain(plan)
+    fixed = "scale", "setting", "data", "device", "epochs", "width"
+    others = [key for key in fixed if kept and kept.get(key) != asked[key]]
+    if others and not overwrite and any((folder / JOBS).iterdir()):
+        raise UsageError(f"{folder} has a run with another {' and '.join(others)}; give another folder with --out, or "
+                         "--overwrite it")  # fmt: skip
+    write(folder / PLAN, json.dumps(asked, indent=1))
     for line in plan.said:
         tell(line)
     return plan
+
+
+def _seeds(plan: Plan, folder: Path) -> tuple[int, ...]:
+    """Those that are asked for, and those that the folder has a result of."""
+    kept = read(folder / RESULT) or {}
+    return max(plan.seeds, tuple(kept.get("seeds", ())), key=len)
 
 
 def _fitted(plan: Plan, seconds: float, workers: int, crew: Crew, tell: Callable[[str], object]) -> Plan:
@@ -172,12 +210,15 @@ def _fitted(plan: Plan, seconds: float, workers: int, crew: Crew, tell: Callable
         paces = {arms[n]: value for n, value in crew.all(budget.pace, [(narrow, arm) for arm in arms])}
         epoch = budget.epoch_of(narrow, paces, workers)
         tell(f"an epoch of all arms and seeds takes {epoch:.1f} s at {width:g} times the channels")
+        said = f"{{}} epochs, {width:g} times the channels"
         if epochs := budget.epochs_within(narrow, epoch, seconds):
-            said = f"{epochs} epochs, {width:g} times the channels"
-            return dataclasses.replace(narrow, epochs=epochs, said=(*plan.said, said))
-    epochs = narrow.setting.least_epochs
-    said = f"{epochs} epochs, the fewest that show the claim: more than the budget allows"
-    return dataclasses.replace(narrow, epochs=epochs, said=(*narrow.said, said))
+            break
+    else:
+        epochs = narrow.setting.least_epochs
+        said = "{} epochs, the fewest that show the claim: more than the budget allows"
+    again = f", and as long again if {len(plan.seeds)} seeds leave it undecided" if plan.more else ""
+    tell(f"about {epochs * epoch / 60:.1f} min in all{again}")
+    return dataclasses.replace(narrow, epochs=epochs, pace=epoch, said=(*plan.said, said.format(epochs)))
 
 
 def _searched(
@@ -192,7 +233,7 @@ def _searched(
     losses: dict[str, dict[float, float]] = {}
     seconds = 0.0
     while jobs:
-        for done, values in _carried_out(plan, folder, jobs, {}, crew, tell):
+        for done, values, _ in _carried_out(plan, folder, jobs, {}, crew, tell):
             loss = float("inf") if values.get("diverged") else values["train_loss"]
             losses.setdefault(done.arm, {})[float(done.rate or 0)] = loss
             seconds += values["took"]
@@ -218,12 +259,12 @@ def further(tried: dict[float, float]) -> float | None:
 
 def _carried_out(
     plan: Plan, folder: Path, jobs: list[Job], rates: dict[str, float], crew: Crew, tell: Callable[[str], object]
-) -> Iterator[tuple[Job, Values]]:
-    """Each job with its values, from its file where it was done before."""
+) -> Iterator[tuple[Job, Values, int]]:
+    """Each job with its values, from its file where it was done before, and how many are left if it was not."""
     missing, given = [], []
     board = Board(plan.experiment, plan.seeds, tell)
     for each in jobs:
-        values = _read(folder / JOBS / f"{each.name}.json")
+        values = read(folder / JOBS / f"{each.name}.json")
         rate = rates.get(each.arm) if each.rate is None else each.rate
         share = 1.0 if each.rate is None else budget.SEARCH
         if values is None or values.get("made_with") != fingerprint(plan, each.arm, rate, share):
@@ -231,66 +272,12 @@ def _carried_out(
             given.append((plan, each.arm, each.seed, rate, share, folder / JOBS / f"{each.name}.safetensors"))
         else:
             board.keep(each.arm, each.seed, each.rate, values)
-            yield each, values
+            yield each, values, 0
     began = time.monotonic()
     for count, (number, values) in enumerate(crew.all(carry_out, given), 1):
         each = missing[number]
-        checkpoint.write_text(folder / JOBS / f"{each.name}.json", json.dumps(values))
+        write(folder / JOBS / f"{each.name}.json", json.dumps(values))
         (folder / JOBS / f"{each.name}.safetensors").unlink(missing_ok=True)
         left = (time.monotonic() - began) / count * (len(missing) - count)
         board.note(each.arm, each.seed, each.rate, values, len(missing) - count, left)
-        yield each, values
-
-
-def write_result(plan: Plan, folder: Path, results: Results, seconds: float) -> Path:
-    """The result file: everything that a report says. `seconds` is what its jobs took."""
-    experiment, verdict = plan.experiment, judge(plan.experiment, results)
-    by_arm = {arm: {str(seed): values for seed, values in sorted(one.items())} for arm, one in results.items()}
-    device = torch.device(plan.device if experiment.measure == "train" else "cpu")
-    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else machine()
-    content = {
-        "id": experiment.id, "paper": paper_of(experiment), "data": Path(plan.data).name,
-        "setting": _plain(plan.setting), "epochs": plan.epochs, "width": plan.width, "seeds": list(plan.seeds),
-        "said": list(plan.said),
-        "verdict": verdict.verdict, "findings": [_plain(finding) for finding in verdict.findings],
-        "arms": by_arm, "cost_seconds": round(seconds, 1), "machine": hardware, "revision": revision(),
-        "versions": versions(), "command": _command(plan), "ended": now(),
-    }  # fmt: skip
-    path = folder / RESULT
-    checkpoint.write_text(path, json.dumps(content, separators=(",", ":")))
-    return path
-
-
-def _command(plan: Plan) -> str:
-    """What does it again, on any machine."""
-    data, trains = plan.setting.data, plan.experiment.measure == "train"
-    source = "" if plan.data == data or not trains else f" --data {data}={shlex.quote(Path(plan.data).name)}"
-    is_wide = plan.width == plan.setting.widths[0]
-    epochs = (f" --epochs {plan.epochs}" if is_wide else f" --budget {plan.budget:g}m") if trains else ""
-    return f"convnets reproduce run {plan.experiment.id}{source} --scale {plan.scale} --seeds {len(plan.seeds)}{epochs}"
-
-
-def read_result(path: Path) -> tuple[Values, Results, Verdict]:
-    """A result file, its values by arm and seed, and the verdict by today's rule. Raises UsageError."""
-    from ..experiments import find
-
-    content = _read(path)
-    if content is None or not set(content) >= NEEDED:
-        raise UsageError(f"{path}: no result there, or a damaged one; convnets reproduce run ID makes one")
-    results = {arm: {int(seed): values for seed, values in by_seed.items()} for arm, by_seed in content["arms"].items()}
-    return content, results, judge(find(content["id"]), results)
-
-
-def _plain(value: Any) -> Any:
-    """Dataclasses as JSON has them, which knows no infinity."""
-    found = json.loads(json.dumps(dataclasses.asdict(value), default=dict))
-    return {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in found.items()}
-
-
-def _read(path: Path) -> Values | None:
-    """The JSON object of a file; None where there is none, or not a whole one."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+        yield each, values, len(missing) - count

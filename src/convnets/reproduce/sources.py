@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from ..data import open_source
 from ..errors import ConvnetsError, UsageError
@@ -19,19 +20,23 @@ def plan_of(
     """The plan of an experiment before its time is known, with so many `epochs` if that is no matter of time, and so
     many `more` seeds where the first leave it undecided.
 
-    `sources`: what to take for a data set's name. Raises UsageError for a name that no experiment asks for.
+    `sources`: what to take for a data set's name. Raises UsageError for a name that no experiment asks for, DataError
+    for pictures that are not there.
     """
     known = {one.setting.data for one in every().values()} | {"digits", ""}
     if unknown := sorted(set(sources) - known):
         raise UsageError(f"--data {unknown[0]}=...: no experiment asks for {unknown[0]}; data: "
                          f"{', '.join(sorted(known - {''}))}")  # fmt: skip
+    wanted = experiment.setting.data
     experiment, setting = at_scale(experiment, scale)
-    asked = sources.get(setting.data, sources.get("", setting.data))
+    asked = sources.get(wanted, sources.get("", setting.data))
     said: tuple[str, ...] = ()
-    if asked == setting.data != "digits":
+    if not Path(asked).expanduser().exists() and experiment.measure == "train":
         try:
             open_source(asked)
         except ConvnetsError as error:
+            if asked != setting.data:
+                raise
             said = (f"pictures: the built-in digits in place of {asked} ({error}); --data SRC takes others",)
             setting = dataclasses.replace(setting, data="digits", size=min(setting.size, max(SIZE, setting.least_size)))
             asked = "digits"

@@ -14,6 +14,7 @@ from ..experiments import Expectation, Experiment
 
 HOLDS, FAILS, OPEN = "holds", "does not hold at this scale", "undecided"
 LEAST_SEEDS, CONFIDENCE = 3, 0.95
+FEW = 2.0  # epochs: what comes sooner came too soon to tell between two epochs
 ABOVE = 0.97  # of the error of chance: above it nothing was learned
 LEARNING = "test_error", "train_error", "clean_train_error", "train_loss", "epochs_to"  # how well, or fast, arms learn
 RULE = (
@@ -23,8 +24,9 @@ RULE = (
     "a ~ b, about the same, holds where the interval lies within it on both sides, and does not where it lies outside; "
     "a <~ b, no worse, holds where the interval lies above minus that difference, and does not where it lies below. A "
     "claim holds where all its relations do, and does not where one of them does not. Fewer than three seeds decide "
-    "nothing, nor do arms of which neither learned more than chance, nor differences that are all exactly 0. Where six "
-    "seeds were run because three left a claim undecided, the 95 % are nominal."
+    "nothing, nor do arms of which neither learned more than chance, nor differences that are all exactly 0, nor what "
+    "both arms reach within two epochs. Where six seeds were run because three left a claim undecided, the 95 % are "
+    "nominal."
 )
 
 
@@ -101,7 +103,9 @@ def _says_nothing(experiment: Experiment, metric: str, low: Any, high: Any, diff
         return len(differences) > 0 and not differences.any()
     arms = [any(learned(values) for values in by_seed.values()) for by_seed in (low, high)]
     enough = any(arms) if metric in LEARNING or not experiment.learning else all(arms)
-    return not enough or (len(differences) > 0 and not differences.any())
+    found = [at(one, metric) for by_seed in (low, high) for one in by_seed.values()]
+    soon = metric == "epochs_to" and all(value is not None and value < FEW for value in found)
+    return not enough or soon or (len(differences) > 0 and not differences.any())
 
 
 def learned(values: Mapping[str, Any]) -> bool:
