@@ -105,8 +105,10 @@ def notices(experiment: Experiment, content: Values, verdict: Verdict) -> list[s
     if content.get("left"):
         found.append(f"Not finished: {content['left']} jobs are left. The same command goes on.")
     if content["data"] == "digits" != experiment.setting.data and experiment.measure == "train":
-        found.append(f"On the built-in digits, since {experiment.setting.data} was not there: they are far easier, and "
-                     "few claims can be seen in them.")  # fmt: skip
+        wanted = experiment.setting.data
+        found.append(f"On the built-in digits in place of {wanted}. They are far easier, and few claims can be seen in "
+                     f"them: --data {wanted}=FILE takes the pictures, and where torchvision is installed they are "
+                     "downloaded.")  # fmt: skip
     if len(content["seeds"]) < LEAST_SEEDS:
         found.append(f"Fewer than {LEAST_SEEDS} seeds decide nothing.")
     if content.get("verdict", verdict.verdict) != verdict.verdict:
@@ -130,12 +132,20 @@ def _sentence(pair: Expectation, finding: Finding, experiment: Experiment) -> st
     begin = f"{what}: {pair.high} is expected {expected}"
     if not math.isfinite(finding.low):
         return f"{begin}; {_compared(finding)}: {finding.verdict}."
-    mean, low, high = (_side(value / unit) for value in (finding.mean, finding.low, finding.high))
-    return f"{begin}. It is {mean} ({low} to {high}): {finding.verdict}."
+    mean, low, high = (value / unit for value in (finding.mean, finding.low, finding.high))
+    return f"{begin}. It is {_side(mean)} ({_range(low, high)}): {finding.verdict}."
 
 
 def _side(value: float) -> str:
     return f"{abs(value):.3g} {'below' if value < 0 else 'above'}"
+
+
+def _range(low: float, high: float) -> str:
+    """An interval, the end that is nearer to 0 first."""
+    if low * high < 0:
+        return f"{_side(low)} to {_side(high)}"
+    near, far = sorted((abs(low), abs(high)))
+    return f"{near:.3g} to {far:.3g} {'below' if low < 0 else 'above'}"
 
 
 def arms_of(experiment: Experiment) -> list[tuple[str, str, str]]:
