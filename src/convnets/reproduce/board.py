@@ -27,9 +27,14 @@ class Board:
         if rate is None:
             self.done[arm][seed] = values
 
+    def begin(self, jobs: int) -> None:
+        """So many jobs are left."""
+        if self.live and jobs:
+            self._draw(f"{jobs} jobs left")
+
     def note(self, arm: str, seed: int, rate: float | None, values: Values, jobs: int, left: float) -> None:
         """A job is done; so many are left, and about so many seconds."""
-        remains = f"{jobs} jobs left, about {left / 60:.1f} min" if jobs else "done"
+        remains = f"{jobs} job{'s' * (jobs != 1)} left, about {left / 60:.1f} min" if jobs else "done"
         if rate is not None:
             self.tell(f"{arm}, rate {rate:g}: {self._told(arm, values, 'train_loss')}; {remains}")
             return
@@ -37,6 +42,9 @@ class Board:
         if not self.live:
             self.tell(f"{arm}, seed {seed}: {self._told(arm, values)}; {remains}")
             return
+        self._draw(remains)
+
+    def _draw(self, remains: str) -> None:
         lines = [*self.rows(), f"{self.experiment.unit}; {remains}"]
         self.tell(f"\x1b[{self.height}F\x1b[J" * bool(self.height) + "\n".join(lines))
         self.height = len(lines)

@@ -186,6 +186,8 @@ def _planned(
     if others and not overwrite and any((folder / JOBS).iterdir()):
         raise UsageError(f"{folder} has a run with another {' and '.join(others)}; give another folder with --out, or "
                          "--overwrite it")  # fmt: skip
+    if kept and not others:
+        plan = dataclasses.replace(plan, seeds=_seeds(plan, folder))
     write(folder / PLAN, json.dumps(asked, indent=1))
     for line in plan.said:
         tell(line)
@@ -273,6 +275,8 @@ def _carried_out(
         else:
             board.keep(each.arm, each.seed, each.rate, values)
             yield each, values, 0
+    if not any(each.rate for each in missing):
+        board.begin(len(missing))
     began = time.monotonic()
     for count, (number, values) in enumerate(crew.all(carry_out, given), 1):
         each = missing[number]
