@@ -138,6 +138,6 @@ EXPERIMENTS = (
 )  # fmt: skip
 
 LEFT_OUT = {
-    "depth_1202": "1,202 layers take days even on a GPU: convnets train sd_resnet1202 has the network and the recipe",
+    "depth_1202": "1,202 layers are no matter of minutes: convnets train sd_resnet1202 has the network and the recipe",
     "p_L_by_depth": "a heat map of colours without numbers",
 }
