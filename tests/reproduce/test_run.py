@@ -23,10 +23,11 @@ from convnets.reproduce import Plan, budget, insides, job, pictures, run
 from convnets.reproduce.chain import Task
 from convnets.reproduce.networks import SMALL, build
 from convnets.reproduce.plan import TINY
-from convnets.reproduce.report import write_report
+from convnets.reproduce.report import notices, write_report
 from convnets.reproduce.results import read_result, write_result
 from convnets.reproduce.scoreboard import write_scoreboard
 from convnets.reproduce.sources import plan_of
+from convnets.reproduce.verdict import judge
 from convnets.spec import Step
 
 
@@ -118,6 +119,16 @@ def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.
     assert left == [5, 4] and lines[0].startswith("? ") and lines[1].strip().startswith("Not finished: 4 jobs are left")
     content, _, _ = read_result(run.run(plan, tmp_path, 1.0, 1, lambda line: None))
     assert content["left"] == 0
+
+
+def test_what_came_too_soon_is_told_beside_the_verdict() -> None:
+    one = experiments.find("relu_vs_tanh")
+    arms = {arm: {str(seed): {"test_error": 3.0, "epochs_to": 1.5} for seed in range(3)} for arm in one.arms}
+    content: Any = {"data": "digits", "seeds": [0, 1, 2], "arms": arms, "verdict": "undecided"}
+    verdict = judge(one, {arm: {int(seed): values for seed, values in found.items()} for arm, found in arms.items()})
+    assert verdict.verdict == "undecided"
+    said = notices(one, content, verdict)
+    assert "built-in digits in place of cifar10" in said[0] and "too soon" in said[1] and len(said) == 2
 
 
 def test_a_result_of_other_arms_is_not_reported(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ..experiments import Expectation, Experiment, find
 from . import figures
 from .networks import SMALL
 from .results import RESULT, Results, Values, read_result, write
-from .verdict import FAILS, HOLDS, LEAST_SEEDS, OPEN, RULE, Finding, Verdict, at, compared, learned
+from .verdict import FAILS, FEW, HOLDS, LEAST_SEEDS, OPEN, RULE, Finding, Verdict, at, compared, learned
 
 USUAL = (
     "the usual recipe, but for what is said of an arm: SGD with momentum 0.9, rate 0.05 down a cosine, weight decay "
@@ -111,6 +111,9 @@ def notices(experiment: Experiment, content: Values, verdict: Verdict) -> list[s
                      "downloaded.")  # fmt: skip
     if len(content["seeds"]) < LEAST_SEEDS:
         found.append(f"Fewer than {LEAST_SEEDS} seeds decide nothing.")
+    waited = [one.get("epochs_to") or FEW for by_seed in content["arms"].values() for one in by_seed.values()]
+    if experiment.metric == "epochs_to" and waited and max(waited) < FEW:
+        found.append(f"Every run came there within {FEW:g} epochs: too soon to tell which was first.")
     if content.get("verdict", verdict.verdict) != verdict.verdict:
         found.append(f"When it ran it was judged: {content['verdict']}. What is expected, or the rule, was put right "
                      "since; the values are as they were.")  # fmt: skip
