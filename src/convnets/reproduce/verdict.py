@@ -14,7 +14,7 @@ from ..experiments import Expectation, Experiment
 
 HOLDS, FAILS, OPEN = "holds", "does not hold at this scale", "undecided"
 LEAST_SEEDS, CONFIDENCE = 3, 0.95
-FEW = 2.0  # epochs: what comes sooner came too soon to tell between two epochs
+FEW = 3.0  # epochs: what comes sooner came too soon to tell between two epochs
 ABOVE = 0.97  # of the error of chance: above it nothing was learned
 LEARNING = "test_error", "train_error", "clean_train_error", "train_loss", "epochs_to"  # how well, or fast, arms learn
 RULE = (
@@ -25,7 +25,7 @@ RULE = (
     "a <~ b, no worse, holds where the interval lies above minus that difference, and does not where it lies below. A "
     "claim holds where all its relations do, and does not where one of them does not. Fewer than three seeds decide "
     "nothing, nor do arms of which neither learned more than chance, nor differences that are all exactly 0, nor what "
-    "both arms reach within two epochs. Where six seeds were run because three left a claim undecided, the 95 % are "
+    "both arms reach within three epochs. Where six seeds were run because three left a claim undecided, the 95 % are "
     "nominal."
 )
 
