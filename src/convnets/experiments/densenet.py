@@ -72,8 +72,8 @@ EXPERIMENTS = (
         setting=Setting(size=16, epochs=15, least_epochs=10, tests=2_000),
         figure="reuse",
         differs="The paper shows the weights themselves. After so few epochs they are still mostly what they began as, "
-        "so what is shown is how far training moved them. How much "
-        "the classifier reads of the last features is not tried.",
+        "so what is shown is how far training moved them. How much the classifier reads of the last features is not "
+        "tried.",
         full={"depth": 40},
     ),
 )  # fmt: skip

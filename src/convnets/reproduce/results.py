@@ -51,16 +51,8 @@ def write_result(plan: Plan, folder: Path, results: Results, seconds: float, lef
 
 def made_of(experiment: Experiment) -> Values:
     """What the values of an experiment come of, as JSON has it."""
-    found: Values = json.loads(json.dumps({key: _as_json(getattr(experiment, key)) for key in MAKES}))
-    return found
-
-
-def _as_json(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if hasattr(value, "items"):
-        return {key: _as_json(one) for key, one in value.items()}
-    return [_as_json(one) for one in value] if isinstance(value, tuple | list) else value
+    whole = plain(experiment)
+    return {key: whole[key] for key in MAKES}
 
 
 def _command(plan: Plan) -> str:
@@ -89,7 +81,7 @@ def read_result(path: Path) -> tuple[Values, Results, Verdict]:
     return content, results, judge(experiment, results)
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Values:
     """Dataclasses as JSON has them, which knows no infinity."""
     found = json.loads(json.dumps(dataclasses.asdict(value), default=dict))
     return {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in found.items()}
