@@ -10,6 +10,7 @@ import pytest
 
 from convnets.reproduce.results import RESULT, read_result
 from convnets.reproduce.scoreboard import write_scoreboard
+from convnets.reproduce.verdict import OPEN
 
 DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = sorted((DOCS / "claims").glob(f"*/{RESULT}"))
@@ -17,13 +18,17 @@ RESULTS = sorted((DOCS / "claims").glob(f"*/{RESULT}"))
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.parent.name)
 def test_a_recorded_result_is_whole_and_what_it_was_judged_is_told(path: Path) -> None:
-    content, results, verdict = read_result(path)
+    content, experiment, results, verdict = read_result(path)
     board = (DOCS / "claims.md").read_text()
     line = next(line for line in board.splitlines() if f"`{content['command']}`" in line and line.startswith("| "))
     assert verdict.verdict in line and content["verdict"] in line and not content.get("left")
     assert all(finding.mean == finding.mean for finding in verdict.findings), "something was not measured"
     counts = {len(by_seed) for by_seed in results.values()}
     assert counts == {len(content["seeds"])} and min(counts) >= 3
+    assert verdict.verdict != OPEN or min(counts) >= 6, "run it again for three seeds more"
+    if not experiment.rates:
+        took = sum(values["took"] for by_seed in results.values() for values in by_seed.values())
+        assert content["cost_seconds"] == pytest.approx(took, abs=1.0)
     assert "/" not in content["command"] + content["data"], "a path of some machine"
 
 

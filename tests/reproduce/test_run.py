@@ -13,21 +13,23 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from convnets import experiments
 from convnets.cli.reproduce import command, read_minutes, read_sources
 from convnets.errors import DataError, ResourceError, UsageError
 from convnets.experiments import Arm, Setting
 from convnets.models.table import layer_table
-from convnets.reproduce import Plan, budget, insides, job, pictures, run
+from convnets.reproduce import Plan, budget, insides, job, pictures, run, writing
 from convnets.reproduce.chain import Task
 from convnets.reproduce.networks import SMALL, build
 from convnets.reproduce.plan import TINY
-from convnets.reproduce.report import notices, write_report
-from convnets.reproduce.results import read_result, write_result
+from convnets.reproduce.report import notices, sentences, table, write_report
+from convnets.reproduce.results import read_result
 from convnets.reproduce.scoreboard import write_scoreboard
 from convnets.reproduce.sources import plan_of
 from convnets.reproduce.verdict import judge
+from convnets.reproduce.writing import write_result
 from convnets.spec import Step
 
 
@@ -61,12 +63,12 @@ def test_a_run_goes_on_and_ends_with_a_verdict(tmp_path: Path) -> None:
     said: list[str] = []
     plan = plan_of(experiments.find("max_vs_average_pooling"), "tiny", {"": "digits"}, 3, "cpu")
     first = run.run(plan, tmp_path, 1.0, 2, said.append)
-    content, results, _ = read_result(first)
+    content, _, results, _ = read_result(first)
     assert content["seeds"] == [0, 1, 2] and all(len(by_seed) == 3 for by_seed in results.values())
     assert sum(", seed " in line for line in said) == 6 and said[-1].endswith("done")
     (tmp_path / run.JOBS / "avg-1.json").unlink()
     said.clear()
-    _, again, _ = read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
+    _, _, again, _ = read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
     assert sum(", seed " in line for line in said) == 1, "only what was missing"
     for arm, by_seed in results.items():
         for seed, values in by_seed.items():
@@ -90,7 +92,7 @@ def test_a_run_is_not_lost_to_one_with_other_settings(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has a run with another epochs; give another folder"):
         run.run(longer, tmp_path, 1.0, 2, lambda line: None)
     assert first.read_text() == before
-    content, _, _ = read_result(run.run(longer, tmp_path, 1.0, 2, lambda line: None, overwrite=True))
+    content, *_ = read_result(run.run(longer, tmp_path, 1.0, 2, lambda line: None, overwrite=True))
     assert content["epochs"] == 2 and content["seeds"] == [0]
 
 
@@ -117,18 +119,35 @@ def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.
         run.run(plan, tmp_path, 1.0, 1, lambda line: None)
     lines = list(write_report(tmp_path / "result.json"))
     assert left == [5, 4] and lines[0].startswith("? ") and lines[1].strip().startswith("Not finished: 4 jobs are left")
-    content, _, _ = read_result(run.run(plan, tmp_path, 1.0, 1, lambda line: None))
+    content, *_ = read_result(run.run(plan, tmp_path, 1.0, 1, lambda line: None))
     assert content["left"] == 0
 
 
 def test_what_came_too_soon_is_told_beside_the_verdict() -> None:
     one = experiments.find("relu_vs_tanh")
     arms = {arm: {str(seed): {"test_error": 3.0, "epochs_to": 1.5} for seed in range(3)} for arm in one.arms}
-    content: Any = {"data": "digits", "seeds": [0, 1, 2], "arms": arms, "verdict": "undecided"}
+    content: Any = {"data": "digits", "scale": "small", "seeds": [0, 1, 2], "arms": arms, "verdict": "undecided"}
     verdict = judge(one, {arm: {int(seed): values for seed, values in found.items()} for arm, found in arms.items()})
     assert verdict.verdict == "undecided"
     said = notices(one, content, verdict)
     assert "built-in digits in place of cifar10" in said[0] and "too soon" in said[1] and len(said) == 2
+    for by_seed in arms.values():
+        for values in by_seed.values():
+            values |= {"reached": False, "epochs": 1, "epochs_to": 2.0}
+    said = notices(one, content | {"scale": "tiny"}, verdict)
+    assert "trial of the program" in said[1] and len(said) == 2, "what did not come did not come too soon"
+    results = {arm: {int(seed): values for seed, values in found.items()} for arm, found in arms.items()}
+    assert [row[1] for row in table(one, results)[1]] == ["not within 1"] * 2
+
+
+def test_a_relation_to_what_never_came_says_at_least() -> None:
+    one = experiments.find("bn_speedup")
+    results = {arm: {seed: {"test_error": 40.0, "epochs_to": place + 4 + seed / 10, "reached": True, "epochs": 8}
+                     for seed in range(3)} for place, arm in enumerate(("BN x5", "BN x30", "BN", "plain"))}  # fmt: skip
+    for values in results["plain"].values():
+        values |= {"reached": False, "epochs_to": 9.0}
+    said = sentences(one, judge(one, results))
+    assert "above at least" in said[2] and not any("at least (" in line for line in said[:2])
 
 
 def test_a_result_of_other_arms_is_not_reported(tmp_path: Path) -> None:
@@ -141,16 +160,16 @@ def test_a_result_of_other_arms_is_not_reported(tmp_path: Path) -> None:
     assert lines[0] == "✓ bn_bias_drift: holds" and lines[1].strip().startswith("When it ran it was judged: undecided.")
     (tmp_path / "bn_mnist").mkdir()
     (tmp_path / "bn_mnist" / "result.json").write_text("{")
-    with pytest.raises(UsageError, match=r"damaged one.*all others are in"):
+    with pytest.raises(UsageError, match=r"damaged.*all others are in"):
         write_scoreboard(tmp_path, tmp_path / "claims.md")
     board = (tmp_path / "claims.md").read_text()
     assert "✓ holds (when it ran: undecided)" in board and "| cannot be read |" in board
+    before = path.read_text()
     content["made_of"]["arms"]["ignoring it"]["values"] = {"through": "otherwise"}
     path.write_text(json.dumps(content))
     with pytest.raises(UsageError, match="made of other arms than bn_bias_drift has today"):
         read_result(path)
-    del content["made_of"]
-    path.write_text(json.dumps(content))
+    path.write_text(before)
     with pytest.raises(ResourceError, match="cannot write"):
         write_scoreboard(tmp_path, tmp_path / "nowhere" / "claims.md")
 
@@ -167,7 +186,7 @@ def test_a_job_that_was_stopped_goes_on_where_it_was(
 
     def stop(self: Any, path: Path) -> None:
         save(self, path)
-        if self.training.epoch == 2:
+        if self.training.epoch == 2 and path == kept:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
@@ -255,20 +274,20 @@ def test_the_budget_decides_epochs_and_width() -> None:
 
 def test_asked_for_epochs_are_what_is_run_and_the_command_says_so(tmp_path: Path) -> None:
     plan = plan_of(experiments.find("lrn"), "tiny", {"": "digits"}, 1, "cpu", epochs=2)
-    content, _, _ = read_result(run.run(plan, tmp_path, 1.0, 2, lambda line: None))
+    content, *_ = read_result(run.run(plan, tmp_path, 1.0, 2, lambda line: None))
     assert content["epochs"] == 2 and content["command"].endswith("--scale tiny --seeds 1 --epochs 2")
     jobs = [json.loads(path.read_text()) for path in (tmp_path / "jobs").glob("*.json")]
     assert content["cost_seconds"] == pytest.approx(sum(values["took"] for values in jobs), abs=0.1)
     (tmp_path / "jobs" / "with-9.json").write_text('{"took": 1000.0}')  # of an earlier call with more seeds
     (tmp_path / "jobs" / "with-0.json").write_text("[]")
-    again, _, _ = read_result(run.run(plan, tmp_path, 1.0, 2, lambda line: None))
+    again, *_ = read_result(run.run(plan, tmp_path, 1.0, 2, lambda line: None))
     assert again["cost_seconds"] < 500 and again["arms"]["with"]["0"]["epochs"] == 2
 
 
 def test_rates_are_searched_for_each_arm(tmp_path: Path) -> None:
     said: list[str] = []
     plan = plan_of(experiments.find("relu_vs_tanh"), "tiny", {"": "digits"}, 1, "cpu")
-    content, results, _ = read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
+    content, _, results, _ = read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
     chosen = next(line for line in said if line.startswith("learning rates"))
     for arm, by_seed in results.items():
         assert f"{arm} {by_seed[0]['rate']:g}" in chosen
@@ -278,12 +297,83 @@ def test_rates_are_searched_for_each_arm(tmp_path: Path) -> None:
 def test_undecided_claims_get_more_seeds(tmp_path: Path) -> None:
     said: list[str] = []
     plan = plan_of(experiments.find("bn_bias_drift"), "tiny", {}, 1, "cpu", more=3)
-    content, results, verdict = read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
+    content, _, results, verdict = read_result(run.run(plan, tmp_path, 1.0, 2, said.append))
     assert "undecided with 1 seeds: 3 more" in said and content["seeds"] == [0, 1, 2, 3]
     assert all(set(by_seed) == {0, 1, 2, 3} for by_seed in results.values()) and verdict.verdict == "holds"
     assert content["command"].endswith("--seeds 4")
-    again, _, _ = read_result(run.run(dataclasses.replace(plan, seeds=(0, 1, 2)), tmp_path, 1.0, 2, said.append))
+    again, *_ = read_result(run.run(dataclasses.replace(plan, seeds=(0, 1, 2)), tmp_path, 1.0, 2, said.append))
     assert again["seeds"] == [0, 1, 2, 3], "those that are there already stay"
+
+
+def test_seeds_are_added_once_however_often_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(run, "judge", lambda *given: SimpleNamespace(verdict="undecided"))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True))
+    plan = plan_of(experiments.find("bn_bias_drift"), "tiny", {}, 1, "cpu", more=2)
+    first = run.run(plan, tmp_path, 1.0, 2, said.append)
+    before = first.read_text()
+    assert json.loads(before)["seeds"] == [0, 1, 2]
+    assert "seed 2" in said[-1] and "..." not in said[-1], "the table has the first seeds too"
+    monkeypatch.setattr(writing, "revision", lambda: "another")
+    assert run.run(plan, tmp_path, 1.0, 2, said.append).read_text() == before, "nothing was computed since"
+    (tmp_path / run.JOBS / "ignoring it-1.json").unlink()
+    content = json.loads(run.run(plan, tmp_path, 1.0, 2, said.append).read_text())
+    assert content["revision"] == f"{json.loads(before)['revision']}; another"
+
+
+def test_a_report_is_of_the_scale_that_ran(tmp_path: Path) -> None:
+    plan = plan_of(experiments.find("stochastic_depth_error"), "paper", {"": "digits"}, 3, "cpu")
+    values = {"test_error": 10.0, "took": 1.0, "curves": {}}
+    result = write_result(plan, tmp_path, {arm: dict.fromkeys(range(3), values) for arm in plan.experiment.arms}, 6.0)
+    list(write_report(result))
+    text = (tmp_path / "report.md").read_text()
+    assert "depth = 110" in text and "depth = 38" not in text and "augment.pad=4" in text
+    assert "at the small scale: " in text and "batches of 64" in text
+
+
+def test_a_command_says_which_data(tmp_path: Path) -> None:
+    for scale in ("tiny", "small"):
+        plan = plan_of(experiments.find("lrn"), scale, {"cifar10": "digits"}, 3, "cpu")
+        assert " --data cifar10=digits " in writing.command(plan)
+    plan = plan_of(experiments.find("lrn"), "small", {"": "digits"}, 3, "cpu")
+    assert " --data " not in writing.command(dataclasses.replace(plan, data="cifar10"))
+
+
+def test_changed_pictures_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVNETS_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "pictures"
+    for number in range(8):
+        path = folder / ("train", "test")[number % 2] / ("a", "b")[number // 4] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(path)
+    setting, one = Setting("digits", 8, 0, 0), experiments.find("lrn")
+    before = plan_of(one, "tiny", {"": str(folder)}, 1, "cpu")
+    assert len(pictures.load(setting, str(folder)).train) == 4
+    Image.new("RGB", (8, 8)).save(folder / "train" / "a" / "more.png")
+    assert len(pictures.load(setting, str(folder)).train) == 5
+    after = plan_of(one, "tiny", {"": str(folder)}, 1, "cpu")
+    assert run.fingerprint(before, "with", None, 1.0) != run.fingerprint(after, "with", None, 1.0)
+
+
+def test_the_other_networks_of_a_job_go_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = dataclasses.replace(plan_of(experiments.find("ensembles"), "tiny", {"": "digits"}, 1, "cpu"), epochs=2)
+    whole = run.carry_out(plan, "network", 0, None, 1.0)
+    monkeypatch.setattr(job, "KEPT_EVERY", 0.0)
+    save, saved = job.Watcher.save, list[tuple[int, int]]()
+
+    def stop(self: Any, path: Path) -> None:
+        save(self, path)
+        saved.append((self.training.recipe.seed, self.training.epoch))
+        if saved[-1] == (2000, 1):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(job.Watcher, "save", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run.carry_out(plan, "network", 0, None, 1.0, tmp_path / "network-0.safetensors")
+    saved.clear()
+    rest = run.carry_out(plan, "network", 0, None, 1.0, tmp_path / "network-0.safetensors")
+    assert saved == [(2000, 2), (3000, 1), (3000, 2), (4000, 1), (4000, 2)], "only what was left"
+    assert rest["together"] == whole["together"] and rest["alone"] == whole["alone"]
 
 
 def test_rates_are_tried_until_the_best_has_one_on_either_side() -> None:
@@ -358,6 +448,11 @@ def test_the_command(tmp_path: Path) -> None:
     assert json.loads(described.output)["arms"]["tanh"]["values"]["activation"] == "tanh"
     listed = CliRunner().invoke(command, ["list", "alexnet", "--json"])
     assert {row["id"] for row in json.loads(listed.output)} >= {"relu_vs_tanh", "lrn"}
+    result = tmp_path / "overlapping_pooling" / "result.json"
+    result.write_text(re.sub('"verdict":"[^"]*"', '"verdict":"holds"', result.read_text(), count=1))
+    listed = CliRunner().invoke(command, ["list", "alexnet", "--json", "--out", str(tmp_path)])
+    verdicts = {row["id"]: row["verdict"] for row in json.loads(listed.output)}
+    assert verdicts["overlapping_pooling"] != "holds" and verdicts["lrn"] == "", "judged by today's rule"
     written = CliRunner().invoke(command, ["report", "--all", "--out", str(tmp_path)])
     assert "written" in written.output and "overlapping_pooling" in (tmp_path / "claims.md").read_text()
 
@@ -371,11 +466,20 @@ def test_refusals(tmp_path: Path) -> None:
     assert read_sources(("mnist=here", "there")) == {"mnist": "here", "": "there"}
     with pytest.raises(UsageError, match="no results there"):
         write_scoreboard(tmp_path, tmp_path / "claims.md")
-    for text in (None, "[]", "{}", '{"id": "lrn"}', "no JSON"):
-        if text is not None:
-            (tmp_path / "result.json").write_text(text)
-        with pytest.raises(UsageError, match="no result there"):
+    with pytest.raises(UsageError, match="no result there"):
+        read_result(tmp_path / "result.json")
+    for text in ("[]", "{}", '{"id": "lrn"}', "no JSON"):
+        (tmp_path / "result.json").write_text(text)
+        with pytest.raises(UsageError, match="damaged"):
             read_result(tmp_path / "result.json")
+    plan = plan_of(experiments.find("bn_jacobians"), "tiny", {}, 1, "cpu")
+    result = run.run(plan, tmp_path / "bn_jacobians", 1.0, 1, lambda line: None)
+    result.write_text(re.sub('"spread":[^,}]*', '"spread":"x"', result.read_text()))
+    with pytest.raises(UsageError, match="damaged, could not convert"):
+        read_result(result)
+    assert "cannot be read" in CliRunner().invoke(command, ["list", "--out", str(tmp_path)]).output
+    with pytest.raises(UsageError, match="no such folder"):
+        CliRunner().invoke(command, ["list", "--out", "nowhere"], catch_exceptions=False, standalone_mode=False)
     with pytest.raises(DataError, match="nowhere"):
         plan_of(experiments.find("lrn"), "tiny", {"cifar10": "nowhere"}, 1, "cpu")
     with pytest.raises(UsageError, match="did you mean alexnet"):
@@ -384,5 +488,5 @@ def test_refusals(tmp_path: Path) -> None:
         plan_of(experiments.find("lrn"), "tiny", {"cifar": "digits"}, 1, "cpu")
     (tmp_path / "file").touch()
     plan = plan_of(experiments.find("bn_jacobians"), "tiny", {}, 1, "cpu")
-    with pytest.raises(ResourceError, match="give another folder with --out"):
+    with pytest.raises(UsageError, match="give another folder with --out"):
         run.run(plan, tmp_path / "file" / "x", 1.0, 1, lambda line: None)

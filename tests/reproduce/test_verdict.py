@@ -33,6 +33,7 @@ def results(**errors: Sequence[float | None]) -> Results:
         ([10.0, 10.1, 9.9], [10.1, 10.0, 9.95], FAILS),  # surely no difference that counts
         ([10.0, 10.1, 9.9], [10.2, 10.3, 10.1], FAILS),  # sure, and too small to count
         ([90.0, 89.9, 90.1], [90.1, 90.0, 89.9], OPEN),  # neither learned anything
+        ([90.0, 89.9, 85.0], [92.0, 92.1, 92.2], OPEN),  # one of six learned a little
         ([10.0, 10.4, 9.8], [10.0, 10.4, 9.8], OPEN),  # nothing was changed
         ([10.0, 10.4], [14.0, 14.3], OPEN),  # two seeds
         ([10.0, 10.4, 9.8], [14.0, 14.3, None], OPEN),

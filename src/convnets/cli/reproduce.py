@@ -10,14 +10,14 @@ from pathlib import Path
 
 import click
 
-from .. import experiments, papers
+from .. import experiments
 from ..errors import ConvnetsError, Interrupted, UsageError
 from .common import device_option, pick_device, table
 
 ROOT = Path("reproductions")
 NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 TIME = re.compile(rf"(?:{NUMBER}h)?(?:{NUMBER}m)?(?:{NUMBER}s)?|{NUMBER}")
-MORE = 3  # seeds, where the first leave a claim undecided
+MOST_SEEDS = 6  # where the first ones leave a claim undecided
 
 
 @click.group(short_help="The papers' claims, run again.", context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,6 +32,8 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array and nothing else.")
 def list_(paper: str | None, left_out: bool, out: Path, as_json: bool) -> None:
     """The experiments, of all papers or of PAPER, and what came of those that were run."""
+    if out != ROOT and not out.is_dir():
+        raise UsageError(f"--out {out}: no such folder")
     chosen = experiments.PAPERS if paper is None else (paper.lower(),)
     if unknown := set(chosen) - set(experiments.PAPERS):
         near = difflib.get_close_matches(unknown.pop(), experiments.PAPERS, n=1)
@@ -53,12 +55,17 @@ def list_(paper: str | None, left_out: bool, out: Path, as_json: bool) -> None:
 
 
 def _verdict(out: Path, name: str) -> str:
-    """As it stands in a result file; nothing where there is none."""
-    try:
-        found = json.loads((out / name / "result.json").read_text(encoding="utf-8"))
-        return f"{found['verdict']}{' (not finished)' if found.get('left') else ''}"
-    except (OSError, ValueError, KeyError, TypeError):
+    """By today's rule; nothing where there is no result."""
+    path = out / name / "result.json"
+    if not path.exists():
         return ""
+    from ..reproduce.results import read_result
+
+    try:
+        result = read_result(path)
+    except UsageError:
+        return "cannot be read"
+    return f"{result.verdict.verdict}{' (not finished)' if result.content.get('left') else ''}"
 
 
 @command.command()
@@ -71,8 +78,7 @@ def show(name: str, as_json: bool) -> None:
         found = {"paper": experiments.paper_of(one), **dataclasses.asdict(one)}
         click.echo(json.dumps(found, default=dict, ensure_ascii=False))
         return
-    cited = papers.paper(experiments.paper_of(one)).cited
-    click.echo(f"{one.id}: {one.title}\n{one.question}\n\n{one.claim}\n{cited}; {one.where}\n")
+    click.echo(f"{one.id}: {one.title}\n{one.question}\n\n{one.claim}\n{experiments.cited(one)}\n")
     rows = []
     for arm, what in one.arms.items():
         values = ", ".join(f"{key}={value}" for key, value in what.values.items())
@@ -97,19 +103,20 @@ def _about(one: experiments.Experiment) -> list[tuple[str, str]]:
         ("published", ", ".join(f"{arm} {value}" for arm, value in one.published.items())),
         ("rates", f"{rates} and beyond, the best for each arm" if rates else ""),
         ("small scale", f"{small if trains else 'no pictures, '}{one.seeds} seeds"),
+        ("paper scale", f"{', '.join(f'{key} = {value}' for key, value in one.full.items())}" if one.full else ""),
         ("differs", one.differs),
     ]
 
 
 @command.command()
 @click.argument("names", metavar="ID...", nargs=-1, required=True)
-@click.option("--budget", default="10m", show_default=True, help="For each claim: 90s, 20m, 2h.")
+@click.option("--budget", default="10m", show_default=True, help="For each claim: 90s, 20m, 2h, or minutes.")
 @click.option("--data", "--data-dir", "data", multiple=True, metavar="[NAME=]SRC",
               help="What to take for cifar10, mnist ... [default: downloaded ones, else digits].")  # fmt: skip
 @click.option("--scale", type=click.Choice(["tiny", "small", "paper"]), default="small", show_default=True,
-              help="paper: all pictures at their size, 160 epochs, the papers' depth.")  # fmt: skip
+              help="paper: all pictures at their size, 160 epochs, and the depth that show has.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="In place of those that --budget allows.")
-@click.option("--seeds", type=click.IntRange(1), metavar="N", help="[default: 3, and 3 more where undecided].")
+@click.option("--seeds", type=click.IntRange(1), metavar="N", help="[default: 3, and where they leave it undecided 6].")
 @click.option("-j", "--workers", type=click.IntRange(1), help="Jobs at once  [default: one a core; one on a GPU].")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT, show_default=True, help="With a folder for each.")
 @click.option("--overwrite", is_flag=True, help="Give up a run with other settings that --out holds.")
@@ -136,16 +143,17 @@ def run(
     for one in chosen:
         click.echo(f"{one.id}: {one.claim}")
         try:
-            plan = plan_of(one, scale, sources, seeds or one.seeds, str(on), epochs or 0, 0 if seeds else MORE)
+            more = 0 if seeds else max(0, MOST_SEEDS - one.seeds)
+            plan = plan_of(one, scale, sources, seeds or one.seeds, str(on), epochs or 0, more)
             result = carry_out(plan, out / one.id, minutes, count, click.echo, overwrite)
             for line in write_report(result):
                 click.echo(line)
         except Interrupted:
             raise
         except ConvnetsError as error:  # the others are still worth their time
+            if failed:
+                click.echo(f"{failed[-1]}", err=True)
             failed.append(error)
-            if one is not chosen[-1]:
-                click.echo(f"{one.id}: {error}", err=True)
     if failed:
         raise failed[-1]
 
@@ -178,7 +186,7 @@ def read_minutes(text: str) -> float:
     hours, whole, seconds, bare = (float(number or 0) for number in found.groups()) if found else (0.0,) * 4
     minutes = 60 * hours + whole + seconds / 60 + bare
     if not 0 < minutes < float("inf"):
-        raise UsageError(f"--budget {text}: must be a time such as 90s, 20m or 1h30m")
+        raise UsageError(f"--budget {text}: must be a time above 0, such as 90s, 20m or 1h30m")
     return minutes
 
 

@@ -6,10 +6,14 @@ import difflib
 import importlib
 from typing import Any
 
+from .. import papers
 from ..errors import UsageError
 from .record import Arm, Expectation, Experiment, Setting
 
-__all__ = ["PAPERS", "Arm", "Expectation", "Experiment", "Setting", "every", "find", "left_out", "of_paper", "paper_of"]
+__all__ = [
+    "PAPERS", "Arm", "Expectation", "Experiment", "Setting",
+    "cited", "every", "find", "left_out", "of_paper", "paper_of",
+]  # fmt: skip
 
 PAPERS = (
     "alexnet", "zfnet", "vgg", "nin", "googlenet", "bn_inception", "inception_v3", "inception_v4", "xception",
@@ -52,6 +56,12 @@ def find(name: str) -> Experiment:
 def paper_of(experiment: Experiment) -> str:
     """The stem of the paper whose claim it is."""
     return next(paper for paper in PAPERS if any(one.id == experiment.id for one in of_paper(paper)))
+
+
+def cited(experiment: Experiment) -> str:
+    """Whose claim it is, and where it stands."""
+    by = experiment.by or papers.paper(paper_of(experiment)).cited
+    return f"{by}; {experiment.where}" if experiment.where else by
 
 
 def _module(paper: str) -> Any:

@@ -87,7 +87,8 @@ EXPERIMENTS = (
         least=5.0,
         setting=Setting(epochs=6),
         differs="Times a rate of 0.02, with momentum. This network is far smaller and bears more, so 15 times is "
-        "tried too; blown up is at chance, with or without numbers that are none.",
+        "tried too. Judged is an error that is 5 points larger, whether the loss ends in no number, at chance or "
+        "below it.",
     ),
     Experiment(
         id="bn_sigmoid",
@@ -141,8 +142,8 @@ EXPERIMENTS = (
         id="norm_kinds",
         title="Batch against other normalisations",
         question="Is normalising over the batch better than over other sets of values?",
-        claim="Batch normalisation speeds up training; later papers normalise over other sets of values.",
-        where="Sec. 3",
+        claim="Normalising over the batch trains better than over other sets of values, or over none.",
+        by="A comparison of our own", where="the batch's in Sec. 3",
         covers=(),
         network="chain",
         arms={name: Arm({"layers": SIX, "norm": name}) for name in NORMS},
@@ -174,7 +175,7 @@ EXPERIMENTS = (
         question="How complicated are the functions that networks begin with?",
         claim="A random deep network of sigmoids draws next to nothing; batch normalisation lets it draw, the more the "
         "larger gamma is; beta takes sigmoids out of their linear part; and depth adds complexity.",
-        where="linked beside the paper in the notes that this project grew from",
+        by="Linked beside the paper in the notes that this project grew from", where="",
         covers=("random_network_image_complexity",),
         arms={name: Arm(values) for name, values in DRAWN.items()},
         expect=("sigmoid < sigmoid, BN < sigmoid, gamma 3 < sigmoid, gamma 10", "ReLU < ReLU, BN",
@@ -225,7 +226,8 @@ EXPERIMENTS = (
         covers=("scale_invariance_test",),
         arms={"a = 0.1": Arm({"scale": 0.1}), "a = 1": Arm({"scale": 1.0}), "a = 1000": Arm({"scale": 1000.0})},
         expect=("a = 0.1 ~ a = 1 ~ a = 1000",),
-        metric="deviation", unit="largest deviation from the output and a times the gradient of a = 1", least=1e-6,
+        metric="deviation", unit="deviation of the output, and of a times the gradient, from a = 1, relative",
+        least=1e-6,
         measure="scale_invariance",
         figure="none",
     ),

@@ -39,6 +39,7 @@ EXPERIMENTS = (
         expect=("k = 4 < k = 1", "k = 12 < k = 4", "k = 24 < k = 12 by 0.3"),
         published={"k = 12": "4.10 (100 layers)", "k = 24": "3.74 (100 layers)"},
         setting=SETTING,
+        differs="Depth is not tried here; parameter_efficiency has networks of several depths.",
         full={"depth": 40},
     ),
     Experiment(
@@ -71,9 +72,11 @@ EXPERIMENTS = (
         probes=("reuse",),
         setting=Setting(size=16, epochs=15, least_epochs=10, tests=2_000),
         figure="reuse",
-        differs="The paper shows the weights themselves. After so few epochs they are still mostly what they began as, "
-        "so what is shown is how far training moved them. How much the classifier reads of the last features is not "
-        "tried.",
+        differs="The paper shows the weights themselves. After so few epochs they are still mostly what they began "
+        "as, so what is shown is how far training moved them. Earlier layers: how far the weights on all of them but "
+        "the last moved; half of the last: half of how far those on the layer just before did, which is what counts "
+        "as still used; transition: those on what the block was given. How much the classifier reads of the last "
+        "features is not tried.",
         full={"depth": 40},
     ),
 )  # fmt: skip

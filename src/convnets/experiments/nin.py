@@ -126,7 +126,8 @@ EXPERIMENTS = (
         setting=Setting("mnist", 28, 6_000, 2_000, epochs=6, least_epochs=3),
         differs="Digits, where the object is the ink; the paper shows photographs. Strongest: of all maps that of the "
         "true class has the largest peak. Ink: how often a place of that map drawn at random has more than the mean "
-        "ink, and how often its peak has.",
+        "ink, and how often its peak has. That the map is strongest is judged against chance: more often than that, "
+        "and not always.",
     ),
 )  # fmt: skip
 

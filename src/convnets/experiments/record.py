@@ -95,6 +95,7 @@ class Experiment:
     published: Mapping[str, float | str] = field(default_factory=dict)
     figure: str = "curves"
     full: Mapping[str, Any] = field(default_factory=dict)
+    by: str = ""  # whose claim it is where it is not the paper's
     differs: str = ""  # from the paper, beyond data, size and time
     learning: bool = True  # a network that learned nothing says nothing, whatever is measured
 

@@ -7,6 +7,8 @@ from .record import Arm, Experiment, Setting
 SETTING = Setting(size=16, epochs=12, least_epochs=6, tests=4_000)
 STACK = "conv 32 3, conv 32 3, conv 32 3, conv 32 3, pool 2 2, conv 32 3, conv 32 3, conv 32 3, conv 32 3, gap"
 
+VEIT = "Veit, Wilber, Belongie: Residual Networks Behave Like Ensembles of Relatively Shallow Networks, 2016"
+
 EXPERIMENTS = (
     Experiment(
         id="stochastic_depth_error",
@@ -77,7 +79,7 @@ EXPERIMENTS = (
         question="What happens to a trained network that loses a layer?",
         claim="Without any one block a trained ResNet has few more errors, and fewer still after stochastic depth; "
         "without one layer VGG is at chance.",
-        where="Veit, Wilber, Belongie 2016",
+        by=VEIT, where="Sec. 4.1",
         covers=("lesion_veit",),
         arms={"ResNet": Arm({"depth": 32}, network="small resnet"),
               "stochastic depth": Arm({"depth": 32}, network="small stochastic"),
@@ -87,17 +89,19 @@ EXPERIMENTS = (
         probes=("lesions",),
         setting=SETTING,
         figure="lesions",
+        full={"depth": 110},
     ),
     Experiment(
         id="lesions_shuffled",
         title="Blocks in another order",
         question="What happens if the blocks of a trained network change places?",
         claim="The error rises smoothly with the number of pairs of blocks that change places.",
-        where="Veit, Wilber, Belongie 2016",
+        by=VEIT, where="Sec. 4.3",
         covers=("lesion_veit",),
         network="small resnet",
         arms={"ResNet": Arm({"depth": 32})},
-        contrasts={name: ("ResNet", f"swapped_{n}") for n, name in ((1, "one"), (3, "three"), (6, "six"))},
+        contrasts={"none": ("ResNet", "whole"),
+                   **{name: ("ResNet", f"swapped_{n}") for n, name in ((1, "one"), (3, "three"), (6, "six"))}},
         expect=("one < three < six",),
         metric="error", unit="% test error with so many pairs of blocks in each other's place",
         probes=("lesions",),
@@ -109,11 +113,12 @@ EXPERIMENTS = (
         title="Losing several layers at once",
         question="How many blocks can a trained network lose?",
         claim="The error rises smoothly with the number of blocks that are left out.",
-        where="Veit, Wilber, Belongie 2016",
+        by=VEIT, where="Sec. 4.2",
         covers=("lesion_veit",),
         network="small resnet",
         arms={"ResNet": Arm({"depth": 32})},
-        contrasts={name: ("ResNet", f"without_{n}") for n, name in ((1, "one"), (3, "three"), (6, "six"))},
+        contrasts={"none": ("ResNet", "whole"),
+                   **{name: ("ResNet", f"without_{n}") for n, name in ((1, "one"), (3, "three"), (6, "six"))}},
         expect=("one < three < six",),
         metric="error", unit="% test error with so many blocks left out",
         probes=("lesions",),

@@ -93,6 +93,7 @@ EXPERIMENTS = (
         probes=("evolution",),
         setting=Setting(epochs=20, least_epochs=8),
         figure="evolution",
+        differs="Judged is which layer comes sooner half of the way, and not within how many epochs one converges.",
     ),
     Experiment(
         id="invariance",

@@ -16,8 +16,9 @@ Values = dict[str, Any]
 class Board:
     """Shows each job that is done, and what remains."""
 
-    def __init__(self, experiment: Experiment, seeds: tuple[int, ...], tell: Callable[[str], object]) -> None:
-        self.experiment, self.seeds, self.tell = experiment, seeds, tell
+    def __init__(self, experiment: Experiment, tell: Callable[[str], object]) -> None:
+        self.experiment, self.tell = experiment, tell
+        self.seeds: tuple[int, ...] = ()
         self.keys = {arm: key for _, (arm, key) in experiment.contrasts.items()}
         self.done: dict[str, dict[int, Values]] = {arm: {} for arm in experiment.arms}
         self.live, self.height = sys.stdout.isatty(), 0
@@ -27,8 +28,9 @@ class Board:
         if rate is None:
             self.done[arm][seed] = values
 
-    def begin(self, jobs: int) -> None:
-        """So many jobs are left."""
+    def begin(self, seeds: tuple[int, ...], jobs: int) -> None:
+        """Of these seeds so many jobs are left."""
+        self.seeds = seeds
         if self.live and jobs:
             self._draw(f"{jobs} jobs left")
 

@@ -29,7 +29,7 @@ class Task(NamedTuple):
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "elu": nn.ELU,
+    "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
 }  # fmt: skip
 POOLS: dict[str, Callable[..., nn.Module]] = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 
@@ -55,7 +55,7 @@ NORMS: dict[str, Callable[[int], nn.Module] | None] = {
 RULES: dict[str, InitRule] = {
     "he": HE_NORMAL,
     "glorot": GLOROT_UNIFORM,
-    **{f"normal {std:g}": partial(fill, partial(nn.init.normal_, std=std)) for std in (0.01, 0.05, 0.1)},
+    **{f"normal {std:g}": partial(fill, partial(nn.init.normal_, std=std)) for std in (0.01, 0.05)},
 }
 
 
@@ -65,11 +65,11 @@ def chain(
 ) -> Network:  # fmt: skip
     """Layers one after the other, as text: "conv 64 5, pool 3 2, conv 64 5/2, lrn, drop, fc 100, gap".
 
-    A convolution has channels, kernel (5 or 1x7) and perhaps a stride, and keeps the size; "conv 64 5 2" is one in two
-    groups. A pooling has window and stride.
-    After each convolution and fully connected layer comes the activation, with the normalisation before it or behind
-    it; "linear 64 5" is a convolution without the activation. The classifier is a last fully connected layer, or before
-    a "gap" a 1x1 convolution whose maps are averaged. Biases start at `bias` but in the first layer and the classifier.
+    A convolution has channels, kernel (5 or 1x7) and perhaps a stride, and keeps the size; "conv 64 5 2" is one in
+    two groups. A pooling has window and stride. After each convolution and fully connected layer comes the
+    activation, with the normalisation before it, or `behind` it; "linear 64 5" is a convolution without the
+    activation. The classifier is a last fully connected layer, or before a "gap" a 1x1 convolution whose maps are
+    averaged. Biases are 0 unless a `bias` is said, which the first layer and the classifier do not have.
     """
     rows: dict[str, nn.Module] = {}
     shape, makes = (task.channels, task.size, task.size), choose("activation", activation, ACTIVATIONS)

@@ -15,6 +15,7 @@ from .verdict import compared
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")  # Okabe and Ito
 COLUMNS = 4  # of pictures
+COSTS = "multiply_adds", "seconds"  # which are seen by their share
 UNIT_WIDTH = 44  # letters of a line over the dots
 Values = dict[str, Any]
 Results = dict[str, dict[int, Values]]
@@ -30,9 +31,12 @@ def draw(experiment: Experiment, results: Results) -> str:
     with matplotlib.rc_context({"svg.fonttype": "none", "font.size": 9, "axes.spines.top": False,
                                 "axes.spines.right": False, "svg.hashsalt": experiment.id}):  # fmt: skip
         lines = -(-len(experiment.arms) // COLUMNS) if experiment.figure == "pictures" else 1
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9, max(3.4, 1.7 * lines)), width_ratios=(3, 2))
-        KINDS[experiment.figure](left, experiment, results)
-        dots(right, experiment, results)
+        shares = (3, 2) if experiment.figure in KINDS else (1,)
+        size = 9 if len(shares) > 1 else 5, max(3.4, 1.7 * lines)
+        figure, axes = plt.subplots(1, len(shares), figsize=size, width_ratios=shares, squeeze=False)
+        if len(shares) > 1:
+            KINDS[experiment.figure](axes[0, 0], experiment, results)
+        dots(axes[0, -1], experiment, results)
         figure.suptitle(experiment.title, fontsize=11)
         figure.tight_layout()
         buffer = io.StringIO()
@@ -55,6 +59,8 @@ def dots(axis: Any, experiment: Experiment, results: Results) -> None:
     axis.set_xticks(range(len(shown)), list(shown), **turned)
     axis.set_xlim(-0.6, len(shown) - 0.4)
     axis.set_title(textwrap.fill(experiment.unit, UNIT_WIDTH), fontsize=9)
+    if experiment.metric in COSTS:
+        axis.set_ylim(0, 1.1 * axis.get_ylim()[1])
 
 
 def legend(axis: Any) -> None:
@@ -73,7 +79,7 @@ def curves(axis: Any, experiment: Experiment, results: Results) -> None:
                 continue
             epochs = min(map(len, lines))
             grid = np.array([line[:epochs] for line in lines])
-            axis.plot(range(1, epochs + 1), grid.mean(0), style, color=colour,
+            axis.plot(range(1, epochs + 1), grid.mean(0), style, color=colour, marker="." if epochs == 1 else None,
                       label=arm if key == "test_error" else None)  # fmt: skip
             if key == "test_error":
                 axis.fill_between(range(1, epochs + 1), grid.min(0), grid.max(0), color=colour, alpha=0.15, linewidth=0)
@@ -195,5 +201,4 @@ KINDS: dict[str, Callable[[Any, Experiment, Results], None]] = {
     "efficiency": efficiency,
     "evolution": evolution,
     "pictures": pictures,
-    "none": lambda axis, experiment, results: axis.set_axis_off(),
 }

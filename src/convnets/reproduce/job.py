@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,14 @@ def run(
     model = network_of(experiment, experiment.arms[arm], task_of(plan, data, recipe), seed)
     training = Training(model, recipe, torch.device(plan.device), statistics)
     network = training.network
-    probes = _probes(plan, arm, data, rate) if share == 1.0 else []
+    others = Others(data, rate, kept, made_with)
+    probes = _probes(plan, arm, others) if share == 1.0 else []
     watcher = Watcher(training, data, probes, kept, made_with)
     found: Values = {"parameters": sum(parameter.numel() for parameter in network.parameters())}
     try:
         state = kept_state(kept, made_with)
         if experiment.arms[arm].start and state is None:
-            _begin_from(network, plan, arm, data, rate, seed)
+            _begin_from(network, plan, arm, others, seed)
         loader = loader_of(data.train, recipe, statistics, training.device)
         forward = prepared(training, Machine(training.device))
         for probe in probes:
@@ -73,7 +75,6 @@ def run(
     except _EnoughError:
         pass
     found |= {"epochs": training.epoch, "rate": recipe.optimizer.lr, "seconds": round(watcher.seconds, 2)}
-    found["before"] = watcher.before
     found |= {"curves": watcher.curves, "chance": watcher.chance} | watcher.last(found.get("diverged", False))
     if training.average:
         with training.averaged():
@@ -81,15 +82,16 @@ def run(
     for probe in probes:
         if not found.get("diverged") or isinstance(probe, EpochsTo):
             found |= probe.end(training, data)
+    found["before"] = watcher.before + others.before
     return found
 
 
-def _probes(plan: Plan, arm: str, data: pictures.Pictures, rate: float | None) -> list[Probe]:
+def _probes(plan: Plan, arm: str, others: Others) -> list[Probe]:
     """The experiment's, with what they are given to do their work."""
     probes = [PROBES[name](**plan.experiment.options.get(name, {})) for name in plan.experiment.probes]
     for probe in probes:
         if isinstance(probe, Ensemble):
-            probe.another = partial(another, plan, arm, data, rate)
+            probe.another = partial(others.train, plan, arm)
     return probes
 
 
@@ -143,24 +145,37 @@ def network_of(experiment: Experiment, arm: Arm, task: Task, seed: int) -> Netwo
     return networks.build(name, arm.values, task, seed)
 
 
-def another(plan: Plan, arm: str, data: pictures.Pictures, rate: float | None, seed: int) -> Network:
-    """A network of an arm, trained from this seed to the end of the plan without being watched."""
-    recipe, statistics = recipe_of(plan, arm, seed, data, rate, 1.0)
-    model = network_of(plan.experiment, plan.experiment.arms[arm], task_of(plan, data, recipe), seed)
-    training = Training(model, recipe, torch.device(plan.device), statistics)
-    loader = loader_of(data.train, recipe, statistics, training.device)
-    train(training, loader, None, Watcher(training, data, []), prepared(training, Machine(training.device)))
-    return training.network
+@dataclass
+class Others:
+    """The networks that a job trains besides its own, kept beside it while it is not done."""
+
+    data: pictures.Pictures
+    rate: float | None
+    kept: Path | None
+    made_with: str
+    before: float = 0.0  # seconds that earlier calls took
+
+    def train(self, plan: Plan, arm: str, seed: int) -> Network:
+        """A network of an arm, trained from this seed to the end of the plan without being looked at."""
+        recipe, statistics = recipe_of(plan, arm, seed, self.data, self.rate, 1.0)
+        model = network_of(plan.experiment, plan.experiment.arms[arm], task_of(plan, self.data, recipe), seed)
+        training = Training(model, recipe, torch.device(plan.device), statistics)
+        loader = loader_of(self.data.train, recipe, statistics, training.device)
+        kept = self.kept.with_name(f"{self.kept.stem}.{seed}.safetensors") if self.kept else None
+        watcher = Watcher(training, self.data, [], kept, self.made_with)
+        if (state := kept_state(kept, self.made_with)) is not None:
+            watcher.restore(*state)
+        train(training, loader, None, watcher, prepared(training, Machine(training.device)))
+        self.before += watcher.before
+        return training.network
 
 
-def _begin_from(
-    network: Network, plan: Plan, arm: str, data: pictures.Pictures, rate: float | None, seed: int
-) -> None:
+def _begin_from(network: Network, plan: Plan, arm: str, others: Others, seed: int) -> None:
     """Train the network that the arm starts from, and take over every row of it that fits."""
     chosen = plan.experiment.arms[arm]
     arms = {arm: dataclasses.replace(chosen, values=chosen.start, start={})}
     before = dataclasses.replace(plan, experiment=dataclasses.replace(plan.experiment, arms=arms))
-    own, learned = network.state_dict(), another(before, arm, data, rate, seed).state_dict()
+    own, learned = network.state_dict(), others.train(before, arm, seed).state_dict()
     fits = {key: value for key, value in learned.items() if key in own and own[key].shape == value.shape}
     network.load_state_dict(own | fits)
 
@@ -213,7 +228,7 @@ class Watcher:
             probe.after_epoch(training)
         if any(probe.is_satisfied() for probe in self.probes):
             raise _EnoughError
-        if self.kept is not None and time.perf_counter() - self.saved > KEPT_EVERY and not training.is_over():
+        if self.kept is not None and time.perf_counter() - self.saved > KEPT_EVERY:
             self.save(self.kept)
 
     def save(self, path: Path) -> None:

@@ -47,7 +47,7 @@ class Lesions(Quiet):
         for count in self.several if alike else ():
             errors = []
             for _ in range(self.draws):
-                pairs = [alike[n] for n in draw.integers(len(alike), size=count)]
+                pairs = [alike[n] for n in draw.choice(len(alike), count, replace=count > len(alike))]
                 swap(pairs)
                 errors.append(error([]))
                 swap(pairs[::-1])

@@ -45,6 +45,8 @@ from ..models.alexnet import response_norm
 from ..network import Network, WithAuxiliary, map_shape
 from .chain import RULES, Task, chain
 
+GATE_BIAS = -6.0  # of exclusive gating, the best of those that the paper tried
+
 
 def build(name: str, values: Mapping[str, Any], task: Task, seed: int) -> Network | WithAuxiliary:
     """The network with the initial weights of this seed. Raises UsageError for an unknown name or value."""
@@ -59,10 +61,9 @@ def build(name: str, values: Mapping[str, Any], task: Task, seed: int) -> Networ
 
 
 def small_vgg(
-    task: Task, *, column: str = "A", lrn: bool = False, init: str = "glorot", stages: int = 4, hidden: int = 128,
-    dropout: float = 0.5,
+    task: Task, *, column: str = "A", lrn: bool = False, init: str = "glorot", stages: int = 4, dropout: float = 0.5
 ) -> Network:  # fmt: skip
-    """The first stages of a column of Table 1, narrow, with one hidden layer."""
+    """VGG: the first stages of a column of its Table 1 at a quarter of the channels, with one hidden layer of 128."""
     columns = {"A": vgg.A, "B": vgg.B, "C": vgg.C, "D": vgg.D, "E": vgg.E, "5x5": vgg.SHALLOW}
     rows: dict[str, nn.Module] = {}
     channels = task.channels
@@ -75,9 +76,10 @@ def small_vgg(
                 rows["lrn1"] = response_norm()
         rows[f"pool{stage}"] = nn.MaxPool2d(2, 2)
     shape = map_shape(rows, task.channels, task.size)
-    linear = FullyConnected(shape[0] * shape[1] * shape[2], task.wide(hidden))
+    hidden = task.wide(128)
+    linear = FullyConnected(shape[0] * shape[1] * shape[2], hidden)
     rows |= {"fc6": stack(linear=linear, relu=nn.ReLU()), "drop6": nn.Dropout(dropout),
-             "fc8": FullyConnected(task.wide(hidden), task.classes)}  # fmt: skip
+             "fc8": FullyConnected(hidden, task.classes)}  # fmt: skip
     rule = vgg.INITIALISATIONS[init] if init in vgg.INITIALISATIONS else choose("init", init, RULES)
     return Network(rows, head="fc6", initialise=rule, input_size=task.size)
 
@@ -87,10 +89,10 @@ def _stages(task: Task, count: int) -> list[resnet.Stage]:
 
 
 def small_resnet(
-    task: Task, *, depth: int = 20, block: str = "basic", shortcut: str = "A", stem: int = 16, flat: bool = False,
-    zero_gamma: bool = False, dropout: float = 0.0,
+    task: Task, *, depth: int = 20, block: str = "basic", shortcut: str = "A", zero_gamma: bool = False,
+    dropout: float = 0.0,
 ) -> Network:  # fmt: skip
-    """ResNet for CIFAR, plain or residual; `flat`: all stages as wide as the `stem`; shortcut D is ResNet-D's.
+    """ResNet for CIFAR, residual or plain, of so many layers; shortcut D is ResNet-D's.
 
     Blocks with `zero_gamma` begin as their shortcuts; `dropout` stands between the convolutions of a block.
     """
@@ -98,9 +100,7 @@ def small_resnet(
     if block != "plain":
         options = resnet.SHORTCUTS | {"D": bag_of_tricks.pooled_projection}
         made = partial(resnet.basic, shortcut=choose("shortcut", shortcut, options))  # type: ignore[assignment]
-    width, stages = task.wide(stem), _stages(task, (depth - 2) // 6)
-    if flat:
-        stages = [(name, width, count) for name, _, count in stages]
+    width, stages = task.wide(16), _stages(task, (depth - 2) // 6)
     rule = partial(bag_of_tricks.initialise, True, rule=HE_NORMAL) if zero_gamma else HE_NORMAL
     network = resnet.network({"conv1": conv_bn(task.channels, width, 3)}, made, stages, width, task.classes, rule)
     for body in [part.body for part in network.modules() if isinstance(part, Residual)] if dropout else []:
@@ -109,7 +109,7 @@ def small_resnet(
 
 
 def small_preact(task: Task, *, count: int = 3, unit: str = "full_pre_activation", single: bool = False) -> Network:
-    """Pre-activation ResNet for CIFAR, or its relatives of Table 2, with so many units a stage; `single`: of one
+    """Pre-activation ResNet for CIFAR, or its relatives of Table 2, `count` units a stage; `single` ones have one
     convolution each."""
     order = choose("unit", unit, preact_resnet.UNITS)
     width = task.wide(16)
@@ -119,17 +119,17 @@ def small_preact(task: Task, *, count: int = 3, unit: str = "full_pre_activation
     return preact_resnet.network(rows, "shared", block, _stages(task, count), width, order[0], task.classes)
 
 
-def small_shortcut(task: Task, *, depth: int = 20, shortcut: str = "identity", gate_bias: float = -6.0) -> Network:
-    """ResNet for CIFAR with the shortcuts of Table 1."""
+def small_shortcut(task: Task, *, depth: int = 20, shortcut: str = "identity") -> Network:
+    """ResNet for CIFAR with the shortcuts of Table 1 of the paper on pre-activation; gates start at a bias of -6."""
     block = choose("shortcut", shortcut, preact_resnet.SHORTCUTS)
-    rule = partial(preact_resnet.initialise, gate_bias)
+    rule = partial(preact_resnet.initialise, GATE_BIAS)
     width = task.wide(16)
     stem: dict[str, nn.Module] = {"conv1": conv_bn(task.channels, width, 3)}
     return resnet.network(stem, block, _stages(task, (depth - 2) // 6), width, task.classes, rule)
 
 
 def small_stochastic(task: Task, *, depth: int = 20, survival: float = 0.5, decay: str = "linear") -> Network:
-    """ResNet with stochastic depth for CIFAR; survival 1 is constant depth."""
+    """ResNet for CIFAR with stochastic depth: survival is that of the last block; 1 is constant depth."""
     chances = iter(stochastic_depth.survival_probabilities(decay, survival, (depth - 2) // 2))
 
     def block(channels: int, width: int, stride: int) -> stochastic_depth.Stochastic:
@@ -144,7 +144,7 @@ def small_stochastic(task: Task, *, depth: int = 20, survival: float = 0.5, deca
 def small_wrn(
     task: Task, *, units: int = 2, widening: float = 1, kernels: tuple[int, ...] = (3, 3), dropout: float = 0.0
 ) -> Network:
-    """Wide ResNet with so many units in each group."""
+    """Wide ResNet for CIFAR, so many `units` in each of three groups, `kernels` in each unit."""
     stages = [(f"stage{group}", task.wide(round(8 * widening) << group), units) for group in (1, 2, 3)]
     conv1 = nn.Conv2d(task.channels, task.wide(16), 3, padding=1, bias=False)
     block = partial(wide_resnet.unit, kernels, dropout)
@@ -162,7 +162,7 @@ def small_resnext(task: Task, *, paths: int = 1, base: int = 64, units: int = 1,
 
 
 def small_se(task: Task, *, depth: int = 20, se: bool = True, **values: Any) -> Network:
-    """ResNet for CIFAR with squeeze and excitation, `values` as the catalogue's axes, or without."""
+    """ResNet for CIFAR of 20 layers unless said, with projections; with squeeze and excitation unless `se` is false."""
 
     def parent(num_classes: int, in_channels: int) -> Network:
         return small_resnet(task, depth=depth, shortcut="B")

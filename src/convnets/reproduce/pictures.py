@@ -44,11 +44,19 @@ def load(setting: Setting, data: str) -> Pictures:
     return Pictures(splits["train"], splits["test"], int(arrays["classes"]), arrays["train_images"].shape[3])
 
 
+def stamp_of(data: str) -> str:
+    """Another one where a file of the data set was changed, came or went; none of what has only a name."""
+    path = Path(data).expanduser()
+    files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []
+    known = [(str(file.relative_to(path)), file.stat().st_size, file.stat().st_mtime) for file in files]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16] if files else ""
+
+
 def _cached(data: str, size: int) -> dict[str, Any]:
     """Both splits of a data set at this size, from the cache where they were made before."""
-    path = Path(data).expanduser()
-    stamp = [path.stat().st_size, path.stat().st_mtime] if path.exists() else []
-    key = hashlib.sha256(json.dumps([str(path.resolve()) if stamp else data, stamp, size, 1]).encode()).hexdigest()[:24]
+    stamp = stamp_of(data)
+    name = str(Path(data).expanduser().resolve()) if stamp else data
+    key = hashlib.sha256(json.dumps([name, stamp, size, 2]).encode()).hexdigest()[:24]
     kept = cache_folder() / "experiments" / f"{key}.npz"
     if kept.exists():
         with np.load(kept) as arrays:

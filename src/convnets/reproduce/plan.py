@@ -22,6 +22,7 @@ class Plan:
     setting: Setting
     data: str
     seeds: tuple[int, ...]
+    stamp: str = ""  # of the files of the data
     device: str = "cpu"
     scale: str = "small"
     budget: float = 10.0  # minutes

@@ -10,17 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from .. import papers
-from ..experiments import Expectation, Experiment, find
+from ..experiments import Expectation, Experiment, cited
 from . import figures
 from .networks import SMALL
-from .results import RESULT, Results, Values, read_result, write
+from .results import RESULT, Results, Values, read_result
 from .verdict import FAILS, FEW, HOLDS, LEAST_SEEDS, OPEN, RULE, Finding, Verdict, at, compared, learned
+from .writing import write
 
 USUAL = (
-    "the usual recipe, but for what is said of an arm: SGD with momentum 0.9, rate 0.05 down a cosine, weight decay "
-    "5e-4, batches of 64, crops from a border of 2 pixels and mirror images"
+    "SGD with momentum 0.9, a rate of 0.05 down a cosine, weight decay 5e-4, crops from a border of 2 pixels and "
+    "mirror images"
 )
+WORDS = {
+    "test_error": "% test error", "train_error": "% training error", "train_loss": "training loss at the end",
+    "clean_train_error": "% error on the training pictures at the end", "parameters": "millions of parameters",
+    "gap": "points of test error above training error", "loss_change": "change of the loss",
+    "wander": "how far the percentiles wander", "nonlinear": "share of the variance that no plane explains",
+    "deviation": "deviation of the picture", "gap_off": "distance of the mean gap from the one asked for",
+}  # fmt: skip
 MARKS = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; }
@@ -37,8 +44,7 @@ small, footer { color: #777; } code { overflow-wrap: anywhere; }
 
 def write_report(result: Path) -> Iterator[str]:
     """Write the page, the text and the figure beside a result; lines on what it says and where it is."""
-    content, results, verdict = read_result(result)
-    experiment = find(content["id"])
+    content, experiment, results, verdict = read_result(result)
     svg = figures.draw(experiment, results)
     write(result.with_name("figure.svg"), svg)
     write(result.with_name("report.html"), page(experiment, content, results, verdict, svg))
@@ -63,8 +69,7 @@ def table(experiment: Experiment, results: Results) -> tuple[list[str], list[lis
     sizes = {one.get("parameters") for by_seed in shown.values() for one in by_seed.values()}
     others += ["test_error"] * trained + ["parameters"] * (len(sizes) > 1)
     keys = list(dict.fromkeys([experiment.metric, *others]))
-    named = {"parameters": "parameters, millions", experiment.metric: f"ours: {experiment.unit}"}
-    titles = [named.get(key, key.replace("_", " ").replace(".", " ")) for key in keys]
+    titles = [f"ours: {experiment.unit}", *(WORDS[key] for key in keys[1:])]
     lines = [
         [arm, *(_told(by_seed, key) for key in keys), _seeds(by_seed, trained), str(experiment.published.get(arm, ""))]
         for arm, by_seed in shown.items()
@@ -86,8 +91,11 @@ def _told(by_seed: Mapping[int, Mapping[str, Any]], key: str) -> str:
         return "diverged" if diverged else "none"
     if key == "parameters":
         return f"{values[0] / 1e6:.3g}"
+    late = sum(not one.get("reached", True) for one in by_seed.values()) if key == "epochs_to" else 0
+    if late == len(by_seed):
+        return f"not within {max(int(one['epochs']) for one in by_seed.values())}"
     spread = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 and np.ptp(values) > 1e-9 else ""
-    return f"{np.mean(values):.4g}{spread}" + " (diverged)" * diverged
+    return f"{np.mean(values):.4g}{spread}" + " (diverged)" * diverged + f" ({late} not reached)" * bool(late)
 
 
 def _compared(finding: Finding) -> str:
@@ -96,6 +104,8 @@ def _compared(finding: Finding) -> str:
         return "nothing to compare, too little was learned or reached"
     if math.isinf(finding.low):
         return f"difference {finding.mean:.3g}, of which one seed says too little"
+    if finding.high - finding.low <= 1e-9 * abs(finding.mean):
+        return f"difference {finding.mean:.3g}, the same for all seeds"
     return f"difference {finding.mean:.3g} ({finding.low:.3g} to {finding.high:.3g})"
 
 
@@ -109,10 +119,14 @@ def notices(experiment: Experiment, content: Values, verdict: Verdict) -> list[s
         found.append(f"On the built-in digits in place of {wanted}. They are far easier, and few claims can be seen in "
                      f"them: --data {wanted}=FILE takes the pictures, and where torchvision is installed they are "
                      "downloaded.")  # fmt: skip
+    if content["scale"] == "tiny" and experiment.measure == "train":
+        found.append("The tiny scale is a trial of the program, of few steps on few pictures: it says nothing of the "
+                     "claim.")  # fmt: skip
     if len(content["seeds"]) < LEAST_SEEDS:
         found.append(f"Fewer than {LEAST_SEEDS} seeds decide nothing.")
-    waited = [one.get("epochs_to") or FEW for by_seed in content["arms"].values() for one in by_seed.values()]
-    if experiment.metric == "epochs_to" and waited and max(waited) < FEW:
+    runs = [one for by_seed in content["arms"].values() for one in by_seed.values()]
+    waited = [one["epochs_to"] if one.get("reached", True) else FEW for one in runs if "epochs_to" in one]
+    if waited and max(waited) < FEW:
         found.append(f"Every run came there within {FEW:g} epochs: too soon to tell which was first.")
     if content.get("verdict", verdict.verdict) != verdict.verdict:
         found.append(f"When it ran it was judged: {content['verdict']}. What is expected, or the rule, was put right "
@@ -128,7 +142,7 @@ def sentences(experiment: Experiment, verdict: Verdict) -> list[str]:
 
 def _sentence(pair: Expectation, finding: Finding, experiment: Experiment) -> str:
     unit = 1e6 if pair.metric == "parameters" else 1.0
-    what = {"": experiment.unit, "parameters": "millions of parameters"}.get(pair.metric, pair.metric.replace("_", " "))
+    what = WORDS[pair.metric] if pair.metric else experiment.unit
     least = f"{finding.least / unit:.3g}"
     expected = {"<": f"above {pair.low}, by {least} at least", "~": f"within {least} of {pair.low}",
                 "<~": f"no more than {least} below {pair.low}"}[pair.sign]  # fmt: skip
@@ -136,7 +150,9 @@ def _sentence(pair: Expectation, finding: Finding, experiment: Experiment) -> st
     if not math.isfinite(finding.low):
         return f"{begin}; {_compared(finding)}: {finding.verdict}."
     mean, low, high = (value / unit for value in (finding.mean, finding.low, finding.high))
-    return f"{begin}. It is {_side(mean)} ({_range(low, high)}): {finding.verdict}."
+    how = " at least" * finding.at_least
+    same = finding.high - finding.low <= 1e-9 * abs(finding.mean)
+    return f"{begin}. It is {_side(mean)}{how} ({'all seeds' if same else _range(low, high)}): {finding.verdict}."
 
 
 def _side(value: float) -> str:
@@ -151,16 +167,20 @@ def _range(low: float, high: float) -> str:
     return f"{near:.3g} to {far:.3g} {'below' if low < 0 else 'above'}"
 
 
-def arms_of(experiment: Experiment) -> list[tuple[str, str, str]]:
-    """Each arm with its network and what the recipe has besides the usual."""
+def arms_of(experiment: Experiment, results: Results) -> list[tuple[str, str, str]]:
+    """Each arm with its network and what the recipe has besides the usual, the rate that was found best in it."""
     found = []
     for name, arm in experiment.arms.items():
         values = ", ".join(f"{key} = {value}" for key, value in arm.values.items())
         if arm.start:
             values += f"; begins as {', '.join(f'{key} = {value}' for key, value in arm.start.items())} ended"
         network = arm.network or experiment.network or experiment.measure.replace("_", " ")
-        recipe = ", ".join((*experiment.recipe, *arm.recipe)) or "the usual recipe"
-        trained = recipe if experiment.measure == "train" else "not trained by a recipe"
+        recipe = [*experiment.recipe, *arm.recipe]
+        if experiment.rates:
+            found_best = {f"optimizer.lr={one['rate']:g}" for one in results[name].values()}
+            recipe = [*(text for text in recipe if not text.startswith("optimizer.lr=")), *sorted(found_best)]
+        usual = "the usual recipe" if experiment.measure == "train" else "not trained by a recipe"
+        trained = ", ".join(recipe) or usual
         found.append((name, f"{network}: {values}" if values else network, trained))
     return found
 
@@ -172,14 +192,15 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
     arms = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in lines)
     found = "".join(f"<li>{say(line)}</li>" for line in sentences(experiment, verdict))
     noticed = "".join(f"<p><strong>{say(line)}</strong></p>" for line in notices(experiment, content, verdict))
-    compared_ = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in arms_of(experiment))
+    rows = arms_of(experiment, results)
+    compared_ = "".join(f"<tr><td>{'</td><td>'.join(map(say, row))}</td></tr>" for row in rows)
     said = "".join(f"<li>{say(line)}</li>" for line in differences(experiment, content))
     return f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{say(experiment.title)}</title><style>{STYLE}</style>
 <h1>{say(experiment.title)}</h1>
 <p>{say(experiment.question)}</p>
 <blockquote>{say(experiment.claim)}<br>
-<small>{say(papers.paper(content["paper"]).cited)}; {say(experiment.where)}</small></blockquote>
+<small>{say(cited(experiment))}</small></blockquote>
 <p class="verdict">{MARKS[verdict.verdict]} {say(verdict.verdict)}</p>
 {noticed}<ul>{found}</ul>
 <div class="figure">{svg}</div>
@@ -191,19 +212,20 @@ def page(experiment: Experiment, content: Values, results: Results, verdict: Ver
 """
 
 
-def text(experiment: Experiment, content: Values, results: Results, verdict: Verdict) -> str:
-    """The report as Markdown, with the figure beside it."""
+def text(experiment: Experiment, content: Values, results: Results, verdict: Verdict, alone: bool = True) -> str:
+    """The report as Markdown, with the figure beside it; not `alone`, without what a page of many says once."""
     titles, lines = table(experiment, results)
     head, arms = markdown_row(titles), "\n".join(map(markdown_row, lines))
     found = "\n".join(f"- {line}" for line in sentences(experiment, verdict))
     noticed = "".join(f"**{line}**\n\n" for line in notices(experiment, content, verdict))
-    compared_ = "\n".join(markdown_row(list(row)) for row in arms_of(experiment))
-    said = "\n".join(f"- {line}" for line in differences(experiment, content))
+    compared_ = "\n".join(markdown_row(list(row)) for row in arms_of(experiment, results))
+    said = "\n".join(f"- {line}" for line in differences(experiment, content, alone))
+    rule = f"{RULE}\n\n" if alone else ""
     return f"""# {experiment.title}
 
 {experiment.question}
 
-> {experiment.claim} ({papers.paper(content["paper"]).cited}; {experiment.where})
+> {experiment.claim} ({cited(experiment)})
 
 **{MARKS[verdict.verdict]} {verdict.verdict}**
 
@@ -223,31 +245,39 @@ What is different from the paper:
 
 {said}
 
-{RULE}
-
-`{content["command"]}`; {about(content)}
+{rule}`{content["command"]}`; {about(content)}
 """
 
 
-def differences(experiment: Experiment, content: Values) -> list[str]:
-    """What is not as in the paper."""
+def differences(experiment: Experiment, content: Values, alone: bool = True) -> list[str]:
+    """What is not as in the paper; not `alone`, without the usual recipe and what small networks are."""
     setting = content["setting"]
-    names = {arm.network or experiment.network for arm in experiment.arms.values()}
+    most = setting["pictures"] or "all"
+    seen = (f"pictures: {content['data']}, {setting['size']} px, {most} to train on at most, in batches of "
+            f"{setting['batch_size']}")  # fmt: skip
+    trained = [seen, *content["said"]] if experiment.measure == "train" else []
+    if trained and alone:
+        trained += [f"the usual recipe, but for what is said of an arm: {USUAL}", *networks_of(experiment)]
+    small = "" if content["scale"] == "small" else "at the small scale: "
+    return [*trained, *([f"{small}{experiment.differs}"] if experiment.differs else [])] or ["nothing that we know of"]
+
+
+def networks_of(*of: Experiment) -> list[str]:
+    """What the small networks are that experiments train, a line for each."""
+    names = {arm.network or one.network for one in of for arm in one.arms.values()}
     about = {name: (SMALL[name].__doc__ or "").replace("`", "") for name in sorted(names) if name in SMALL}
-    small = [f"{name}: {' '.join(words.split())}" for name, words in about.items()]
-    trained = [f"pictures: {content['data']}, {setting['size']} px, {setting['pictures'] or 'all'} to train on at most",
-               *content["said"], USUAL, *small] if experiment.measure == "train" else []  # fmt: skip
-    return [*trained, *([experiment.differs] if experiment.differs else [])] or ["nothing that we know of"]
+    return [f"{name}: {' '.join(words.split())}" for name, words in about.items()]
 
 
 def about(content: Values) -> str:
     """Where and how long it ran, in one line."""
     versions = content["versions"]
     planned = content.get("budget")
+    revisions = " and ".join(one[:12] for one in str(content["revision"]).split("; "))
     epochs = (f"epochs for a budget of {planned['minutes']:g} minutes, where one of all arms and seeds takes "
               f"{planned['seconds_an_epoch']:g} s, " if planned else "")  # fmt: skip
     return (f"{content['cost_seconds'] / 60:.0f} minutes of computing, {epochs}{content['machine']}, "
-            f"torch {versions['torch']}, revision {str(content['revision'])[:12]}, {content['ended']}")  # fmt: skip
+            f"torch {versions['torch']}, revision {revisions}, {content['ended']}")  # fmt: skip
 
 
 def markdown_row(cells: list[str]) -> str:

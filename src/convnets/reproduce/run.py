@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import glob
 import hashlib
 import json
 import math
@@ -27,13 +28,16 @@ from ..errors import Interrupted, ResourceError, UsageError
 from . import budget, job, measures
 from .board import Board
 from .plan import Plan
-from .results import RESULT, Results, Values, plain, read, write, write_result
+from .results import RESULT, Results, Values, plain, read
 from .verdict import OPEN, judge
+from .writing import write, write_result
 
 PLAN, JOBS, LOCK = "plan.json", "jobs", "running"
 SEARCH_SEED = 1000  # of the runs by which learning rates are chosen
 MOST_RATES = 8  # of an arm
-VERSION = 3  # raised where small networks, probes or measures change what they do
+FIXED = "scale", "setting", "data", "stamp", "device", "epochs", "width"  # of all jobs in a folder
+GIVEN = "setting", "data", "stamp", "device", "budget", "asked_epochs"  # by which the epochs are decided
+VERSION = 4  # raised where small networks, probes or measures change what they do
 
 
 class Job(NamedTuple):
@@ -57,19 +61,20 @@ def run(
 
     `minutes` is the budget for all of it, `workers` how many jobs run at once; a run with other settings gives way if
     `overwrite`. Raises Interrupted by Ctrl-C, which leaves every job that was done, and of others the last epochs;
-    ResourceError where nothing can be written; UsageError where the folder has another run, or one that is going on.
+    UsageError where the folder cannot be written, or has another run, or one that is going on.
     """
     try:
         (folder / JOBS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ResourceError(f"cannot write {folder}: {error.strerror}; give another folder with --out") from None
+        raise UsageError(f"cannot write {folder}: {error.strerror}; give another folder with --out") from None
     with _alone(folder), Crew(workers) as crew:
         plan = _planned(plan, folder, 60 * minutes, workers, crew, tell, overwrite)
-        plan, rates, seconds = _searched(plan, folder, crew, tell)
+        board = Board(plan.experiment, tell)
+        plan, rates, seconds = _searched(plan, folder, crew, board)
         results: Results = {arm: {} for arm in plan.experiment.arms}
         while missing := [seed for seed in plan.seeds if any(seed not in found for found in results.values())]:
             jobs = [Job(arm, seed) for seed in missing for arm in plan.experiment.arms]  # drift hits all arms alike
-            for done, values, left in _carried_out(plan, folder, jobs, rates, crew, tell):
+            for done, values, left in _carried_out(plan, folder, jobs, rates, crew, board):
                 results[done.arm][done.seed] = values
                 seconds += values["took"]
                 if left:
@@ -159,7 +164,7 @@ def fingerprint(plan: Plan, arm: str, rate: float | None, share: float) -> str:
     """All that a job's result depends on but its seed: a kept job with another one is done again."""
     one = plan.experiment
     parts = [one.network, one.measure, one.recipe, one.probes, dict(one.options), dataclasses.asdict(one.arms[arm]),
-             dataclasses.asdict(plan.setting), plan.data, plan.epochs, plan.width, plan.device, rate, share,
+             dataclasses.asdict(plan.setting), plan.data, plan.stamp, plan.epochs, plan.width, plan.device, rate, share,
              spec.to_dict(job.BASE), VERSION]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, default=dict).encode()).hexdigest()[:16]
 
@@ -174,30 +179,30 @@ def _planned(
     plan = dataclasses.replace(plan, budget=seconds / 60)
     kept = read(folder / PLAN)
     asked = plain(plan)
-    if kept and all(kept.get(key) == asked[key] for key in ("setting", "data", "device", "budget", "asked_epochs")):
+    if kept and all(kept.get(key) == asked[key] for key in GIVEN):
         tell(f"goes on in {folder}{': ' + kept['said'][-1] if kept['said'] else ''}")
+        plan = _with_kept_seeds(plan, folder)
         return dataclasses.replace(plan, epochs=kept["epochs"], width=kept["width"], said=tuple(kept["said"]),
-                                   pace=kept.get("pace", 0.0), seeds=_seeds(plan, folder))  # fmt: skip
+                                   pace=kept.get("pace", 0.0))  # fmt: skip
     if plan.experiment.measure == "train":
         plan = _fitted(plan, seconds, workers, crew, tell)
     asked = plain(plan)
-    fixed = "scale", "setting", "data", "device", "epochs", "width"
-    others = [key for key in fixed if kept and kept.get(key) != asked[key]]
+    others = [key for key in FIXED if kept and kept.get(key) != asked[key]]
     if others and not overwrite and any((folder / JOBS).iterdir()):
-        raise UsageError(f"{folder} has a run with another {' and '.join(others)}; give another folder with --out, or "
-                         "--overwrite it")  # fmt: skip
+        other = " and ".join(others).replace("stamp", "state of the files")
+        raise UsageError(f"{folder} has a run with another {other}; give another folder with --out, or --overwrite it")
     if kept and not others:
-        plan = dataclasses.replace(plan, seeds=_seeds(plan, folder))
+        plan = _with_kept_seeds(plan, folder)
     write(folder / PLAN, json.dumps(asked, indent=1))
     for line in plan.said:
         tell(line)
     return plan
 
 
-def _seeds(plan: Plan, folder: Path) -> tuple[int, ...]:
-    """Those that are asked for, and those that the folder has a result of."""
-    kept = read(folder / RESULT) or {}
-    return max(plan.seeds, tuple(kept.get("seeds", ())), key=len)
+def _with_kept_seeds(plan: Plan, folder: Path) -> Plan:
+    """The plan with the seeds that the folder has a result of where they are more: none is added to those again."""
+    kept = tuple((read(folder / RESULT) or {}).get("seeds", ()))
+    return dataclasses.replace(plan, seeds=kept, more=0) if len(kept) > len(plan.seeds) else plan
 
 
 def _fitted(plan: Plan, seconds: float, workers: int, crew: Crew, tell: Callable[[str], object]) -> Plan:
@@ -217,14 +222,14 @@ def _fitted(plan: Plan, seconds: float, workers: int, crew: Crew, tell: Callable
             break
     else:
         epochs = narrow.setting.least_epochs
-        said = "{} epochs, the fewest that show the claim: more than the budget allows"
+        said = f"{{}} epochs, the fewest that are tried of this claim: more than {seconds / 60:g} minutes allow"
     again = f", and as long again if {len(plan.seeds)} seeds leave it undecided" if plan.more else ""
     tell(f"about {epochs * epoch / 60:.1f} min in all{again}")
     return dataclasses.replace(narrow, epochs=epochs, pace=epoch, said=(*plan.said, said.format(epochs)))
 
 
 def _searched(
-    plan: Plan, folder: Path, crew: Crew, tell: Callable[[str], object]
+    plan: Plan, folder: Path, crew: Crew, board: Board
 ) -> tuple[Plan, dict[str, float], float]:
     """The learning rate of each arm that trained it furthest in a short run, where the claim asks for that.
 
@@ -235,7 +240,7 @@ def _searched(
     losses: dict[str, dict[float, float]] = {}
     seconds = 0.0
     while jobs:
-        for done, values, _ in _carried_out(plan, folder, jobs, {}, crew, tell):
+        for done, values, _ in _carried_out(plan, folder, jobs, {}, crew, board):
             loss = float("inf") if values.get("diverged") else values["train_loss"]
             losses.setdefault(done.arm, {})[float(done.rate or 0)] = loss
             seconds += values["took"]
@@ -245,7 +250,7 @@ def _searched(
         return plan, chosen, seconds
     tried = ", ".join(f"{rate:g}" for rate in sorted({rate for by_rate in losses.values() for rate in by_rate}))
     said = f"learning rates, the best of {tried} for each: {', '.join(f'{arm} {chosen[arm]:g}' for arm in chosen)}"
-    tell(said)
+    board.tell(said)
     return dataclasses.replace(plan, said=(*plan.said, said)), chosen, seconds
 
 
@@ -260,11 +265,10 @@ def further(tried: dict[float, float]) -> float | None:
 
 
 def _carried_out(
-    plan: Plan, folder: Path, jobs: list[Job], rates: dict[str, float], crew: Crew, tell: Callable[[str], object]
+    plan: Plan, folder: Path, jobs: list[Job], rates: dict[str, float], crew: Crew, board: Board
 ) -> Iterator[tuple[Job, Values, int]]:
     """Each job with its values, from its file where it was done before, and how many are left if it was not."""
     missing, given = [], []
-    board = Board(plan.experiment, plan.seeds, tell)
     for each in jobs:
         values = read(folder / JOBS / f"{each.name}.json")
         rate = rates.get(each.arm) if each.rate is None else each.rate
@@ -276,12 +280,13 @@ def _carried_out(
             board.keep(each.arm, each.seed, each.rate, values)
             yield each, values, 0
     if not any(each.rate for each in missing):
-        board.begin(len(missing))
+        board.begin(plan.seeds, len(missing))
     began = time.monotonic()
     for count, (number, values) in enumerate(crew.all(carry_out, given), 1):
         each = missing[number]
         write(folder / JOBS / f"{each.name}.json", json.dumps(values))
-        (folder / JOBS / f"{each.name}.safetensors").unlink(missing_ok=True)
+        for kept in (folder / JOBS).glob(f"{glob.escape(each.name)}*.safetensors"):
+            kept.unlink()
         left = (time.monotonic() - began) / count * (len(missing) - count)
         board.note(each.arm, each.seed, each.rate, values, len(missing) - count, left)
         yield each, values, len(missing) - count

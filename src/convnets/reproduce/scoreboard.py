@@ -8,9 +8,10 @@ from pathlib import Path
 from ..errors import UsageError
 from ..experiments import PAPERS, Experiment, left_out, of_paper
 from . import figures
-from .report import MARKS, markdown_row, table, text
-from .results import RESULT, Results, Values, read_result, write
+from .report import MARKS, USUAL, markdown_row, networks_of, table, text
+from .results import RESULT, Results, Values, read_result
 from .verdict import FAILS, HOLDS, OPEN, RULE, Verdict
+from .writing import write
 
 SCALE = (
     "Small networks, small pictures and few epochs: what is tried is the direction of a claim, not its number. In a "
@@ -25,18 +26,19 @@ def write_scoreboard(folder: Path, to: Path) -> str:
 
     Raises UsageError where there are none, or after all others were written for one that cannot be read.
     """
-    scores, sections, counts = [], [], dict.fromkeys(MARKS, 0)
+    shown, scores, sections, counts = [], [], [], dict.fromkeys(MARKS, 0)
     missing: dict[str, str] = {}
     for experiment in (one for paper in PAPERS for one in of_paper(paper)):
         path = folder / experiment.id / RESULT
         try:
-            content, results, verdict = read_result(path)
+            content, at_scale, results, verdict = read_result(path)
         except UsageError as error:
             missing[experiment.id] = str(error) if path.exists() else ""
             continue
         counts[verdict.verdict] += 1
-        scores.append(_score(experiment, content, results, verdict))
-        sections.append(_section(experiment, content, results, verdict, path, to))
+        shown.append(at_scale)
+        scores.append(_score(at_scale, content, results, verdict))
+        sections.append(_section(at_scale, content, results, verdict, path, to))
     damaged = [why for why in missing.values() if why]
     if not scores:
         raise UsageError(damaged[0] if damaged else f"{folder}: no results there; convnets reproduce run ID makes them")
@@ -44,8 +46,10 @@ def write_scoreboard(folder: Path, to: Path) -> str:
     titles = "paper", "claim", "measured", "published", "ours", "verdict", "minutes of computing", "command"
     head = f"| {' | '.join(titles)} |\n{'| --- ' * len(titles)}|"
     lines, pages = "\n".join(scores), "\n".join(sections)
-    write(to, f"# The papers' claims, run again\n\n{len(scores)} claims: {told}. {SCALE}\n\n{RULE}\n\n"
-              f"{head}\n{lines}\n\n{_missing(missing)}\n{pages}")  # fmt: skip
+    networks = "\n".join(f"- {one}" for one in networks_of(*shown))
+    write(to, f"# The papers' claims, run again\n\n{len(scores)} claims: {told}. {SCALE}\n\n{head}\n{lines}\n\n"
+              f"{_missing(missing)}\n## What all have in common\n\n{RULE}\n\nThe usual recipe is {USUAL}; what an arm "
+              f"has besides stands beside it. The small networks:\n\n{networks}\n\n{pages}")  # fmt: skip
     if damaged:
         raise UsageError(f"{damaged[0]}; all others are in {to}")
     return f"written: {to} ({told})"
@@ -79,8 +83,7 @@ def _section(
     svg = path.with_name("figure.svg")
     write(svg, figures.draw(experiment, results))
     beside = Path(os.path.relpath(svg, to.parent)).as_posix()
-    whole = text(experiment, content, results, verdict).replace("](figure.svg)", f"]({beside})")
-    return "#" + whole.replace(f"{RULE}\n\n", "")
+    return "#" + text(experiment, content, results, verdict, alone=False).replace("](figure.svg)", f"]({beside})")
 
 
 def _anchor(title: str) -> str:

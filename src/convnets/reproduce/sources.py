@@ -8,6 +8,7 @@ from pathlib import Path
 from ..data import open_source
 from ..errors import ConvnetsError, UsageError
 from ..experiments import Experiment, every
+from .pictures import stamp_of
 from .plan import Plan, at_scale
 
 SIZE = 16  # of digits, which have 8 pixels, unless a network needs more
@@ -40,5 +41,5 @@ def plan_of(
             said = (f"pictures: the built-in digits in place of {asked} ({error}); --data SRC takes others",)
             setting = dataclasses.replace(setting, data="digits", size=min(setting.size, max(SIZE, setting.least_size)))
             asked = "digits"
-    return Plan(experiment, setting, asked, tuple(range(seeds)), device, scale, asked_epochs=epochs, said=said,
-                more=more)  # fmt: skip
+    return Plan(experiment, setting, asked, tuple(range(seeds)), stamp_of(asked), device, scale, asked_epochs=epochs,
+                said=said, more=more)  # fmt: skip
