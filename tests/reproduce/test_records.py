@@ -82,3 +82,14 @@ def test_relations_are_read() -> None:
 def test_experiments_need_no_torch() -> None:
     code = "import sys, convnets.experiments as e; e.every(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    code = ("import sys; from convnets.cli.reproduce import command; command(['list', '--out', sys.argv[1]], 'x', "
+            "standalone_mode=False); sys.exit('torch' in sys.modules)")  # fmt: skip
+    claims = str(Path(__file__).parents[2] / "docs" / "claims")
+    told = subprocess.run([sys.executable, "-c", code, claims], capture_output=True, text=True)
+    assert told.returncode == 0 and "does not hold" in told.stdout
+
+
+def test_what_the_papers_scale_changes_is_there_to_be_changed() -> None:
+    for one in experiments.every().values():
+        set_by_arms = {key for arm in one.arms.values() for key in arm.values}
+        assert set(one.full) <= set_by_arms, one.id

@@ -147,7 +147,10 @@ def test_a_relation_to_what_never_came_says_at_least() -> None:
     for values in results["plain"].values():
         values |= {"reached": False, "epochs_to": 9.0}
     said = sentences(one, judge(one, results))
-    assert "above at least" in said[2] and not any("at least (" in line for line in said[:2])
+    assert "above at least (" in said[2] and not any("at least (" in line for line in said[:2])
+    for values in results["BN x30"].values():
+        values |= {"reached": False, "epochs_to": 9.0}
+    assert "below at least (" in sentences(one, judge(one, results))[1]
 
 
 def test_a_result_of_other_arms_is_not_reported(tmp_path: Path) -> None:

@@ -47,12 +47,13 @@ def draw(experiment: Experiment, results: Results) -> str:
 
 
 def dots(axis: Any, experiment: Experiment, results: Results) -> None:
-    """What is compared: each seed a dot, the mean a line."""
+    """What is compared: each seed a dot, the mean a line; triangles where it did not come, and would be higher."""
     shown = compared(experiment, results)
     for place, by_seed in enumerate(shown.values()):
         values = [float(value) for one in by_seed.values() if (value := one.get(experiment.metric)) is not None]
         colour = COLOURS[place % len(COLOURS)]
-        axis.plot([place] * len(values), values, "o", color=colour, alpha=0.7, markersize=5)
+        came = all(one.get("reached", True) for one in by_seed.values()) or experiment.metric != "epochs_to"
+        axis.plot([place] * len(values), values, "o" if came else "^", color=colour, alpha=0.7, markersize=5)
         if values:
             axis.hlines(np.mean(values), place - 0.3, place + 0.3, color=colour, linewidth=2)
     turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(shown) > 3 else {}

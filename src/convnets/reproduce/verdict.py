@@ -40,7 +40,7 @@ class Finding:
     high: float
     verdict: str
     least: float
-    at_least: bool = False  # the mean: what was waited for did not come in every run of `high`
+    at_least: bool = False  # the mean, whatever its sign: what was waited for did not come in every run
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _finding(pair: Expectation, experiment: Experiment, results: Any) -> Finding
     said = _verdict(pair, len(seeds), (mean, bottom, top), least)
     if experiment.measure == "train" and _says_nothing(experiment, metric, low, high, differences):
         said = OPEN
-    late = not all(values.get("reached", True) for values in high.values())
+    late = not all(values.get("reached", True) for by_seed in (low, high) for values in by_seed.values())
     return Finding(relation, mean, bottom, top, said, least, metric == "epochs_to" and late)
 
 
