@@ -208,16 +208,16 @@ def _with_kept_seeds(plan: Plan, folder: Path) -> Plan:
 def _fitted(plan: Plan, seconds: float, workers: int, crew: Crew, tell: Callable[[str], object]) -> Plan:
     """The plan with the epochs that are asked for, else those that the budget allows, and the width with them."""
     if plan.asked_epochs:
-        said = f"{plan.asked_epochs} epochs, as asked for, {plan.setting.widths[0]:g} times the channels"
-        return dataclasses.replace(plan, epochs=plan.asked_epochs, width=plan.setting.widths[0],
-                                   said=(*plan.said, said))  # fmt: skip
+        width = plan.setting.widths[0]
+        said = f"{plan.asked_epochs} epochs, as asked for{_wide(width)}"
+        return dataclasses.replace(plan, epochs=plan.asked_epochs, width=width, said=(*plan.said, said))
     arms = list(plan.experiment.arms)
     for width in plan.setting.widths:
         narrow = dataclasses.replace(plan, width=width)
         paces = {arms[n]: value for n, value in crew.all(budget.pace, [(narrow, arm) for arm in arms])}
         epoch = budget.epoch_of(narrow, paces, workers)
-        tell(f"an epoch of all arms and seeds takes {epoch:.1f} s at {width:g} times the channels")
-        said = f"{{}} epochs, {width:g} times the channels"
+        tell(f"an epoch of all arms and seeds takes {epoch:.1f} s{_wide(width)}")
+        said = f"{{}} epochs{_wide(width)}"
         if epochs := budget.epochs_within(narrow, epoch, seconds):
             break
     else:
@@ -226,6 +226,10 @@ def _fitted(plan: Plan, seconds: float, workers: int, crew: Crew, tell: Callable
     again = f", and as long again if {len(plan.seeds)} seeds leave it undecided" if plan.more else ""
     tell(f"about {epochs * epoch / 60:.1f} min in all{again}")
     return dataclasses.replace(narrow, epochs=epochs, pace=epoch, said=(*plan.said, said.format(epochs)))
+
+
+def _wide(width: float) -> str:
+    return "" if width == 1 else f", {width:g} times the channels"
 
 
 def _searched(
