@@ -23,7 +23,7 @@ from convnets.models.table import layer_table
 from convnets.reproduce import Plan, budget, insides, job, pictures, run, writing
 from convnets.reproduce.chain import Task
 from convnets.reproduce.networks import SMALL, build
-from convnets.reproduce.plan import TINY
+from convnets.reproduce.plan import TINY, VERSION
 from convnets.reproduce.report import notices, sentences, table, write_report
 from convnets.reproduce.results import read_result
 from convnets.reproduce.scoreboard import write_scoreboard
@@ -126,7 +126,8 @@ def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.
 def test_what_came_too_soon_is_told_beside_the_verdict() -> None:
     one = experiments.find("relu_vs_tanh")
     arms = {arm: {str(seed): {"test_error": 3.0, "epochs_to": 1.5} for seed in range(3)} for arm in one.arms}
-    content: Any = {"data": "digits", "scale": "small", "seeds": [0, 1, 2], "arms": arms, "verdict": "undecided"}
+    content: Any = {"data": "digits", "scale": "small", "seeds": [0, 1, 2], "arms": arms, "verdict": "undecided",
+                    "version": VERSION}  # fmt: skip
     verdict = judge(one, {arm: {int(seed): values for seed, values in found.items()} for arm, found in arms.items()})
     assert verdict.verdict == "undecided"
     said = notices(one, content, verdict)
@@ -134,8 +135,9 @@ def test_what_came_too_soon_is_told_beside_the_verdict() -> None:
     for by_seed in arms.values():
         for values in by_seed.values():
             values |= {"reached": False, "epochs": 1, "epochs_to": 2.0}
-    said = notices(one, content | {"scale": "tiny"}, verdict)
-    assert "trial of the program" in said[1] and len(said) == 2, "what did not come did not come too soon"
+    said = notices(one, content | {"scale": "tiny", "version": VERSION - 1}, verdict)
+    assert "trial of the program" in said[1] and "other numbers" in said[2]
+    assert len(said) == 3, "what did not come did not come too soon"
     results = {arm: {int(seed): values for seed, values in found.items()} for arm, found in arms.items()}
     assert [row[1] for row in table(one, results)[1]] == ["not within 1"] * 2
 
@@ -150,7 +152,13 @@ def test_a_relation_to_what_never_came_says_at_least() -> None:
     assert "above at least (" in said[2] and not any("at least (" in line for line in said[:2])
     for values in results["BN x30"].values():
         values |= {"reached": False, "epochs_to": 9.0}
-    assert "below at least (" in sentences(one, judge(one, results))[1]
+    said = sentences(one, judge(one, results))
+    assert "above at least (" in said[0] and "below at least (" in said[1]
+    for seed, values in results["BN x30"].items():
+        values |= {"reached": seed > 0, "epochs_to": 5.0}
+    assert "above at most (" in sentences(one, judge(one, results))[1]
+    results["BN"][1]["reached"] = False
+    assert "above, roughly (" in sentences(one, judge(one, results))[1]
 
 
 def test_a_result_of_other_arms_is_not_reported(tmp_path: Path) -> None:
@@ -199,7 +207,7 @@ def test_a_job_that_was_stopped_goes_on_where_it_was(
     monkeypatch.setattr(job, "_begin_from", lambda *given: began.append(given))
     rest = run.carry_out(plan, arm, 0, None, 1.0, kept)
     assert not began, "what it starts from is not trained again"
-    timed = {"took", "seconds"}
+    timed = {"took", "seconds", "made_by"}
     assert {k: v for k, v in rest.items() if k not in timed} == {k: v for k, v in whole.items() if k not in timed}
     other = dataclasses.replace(plan, width=2.0)
     assert job.kept_state(kept, run.fingerprint(plan, arm, None, 1.0)) is not None
@@ -317,11 +325,45 @@ def test_seeds_are_added_once_however_often_it_is_called(tmp_path: Path, monkeyp
     before = first.read_text()
     assert json.loads(before)["seeds"] == [0, 1, 2]
     assert "seed 2" in said[-1] and "..." not in said[-1], "the table has the first seeds too"
-    monkeypatch.setattr(writing, "revision", lambda: "another")
+    told = said.index("undecided with 1 seeds: 2 more")
+    assert not said[told + 1].startswith("\x1b"), "what was told is not drawn over"
+    assert max(map(len, "\n".join(said).splitlines())) < 90, "no line is broken by a terminal"
     assert run.run(plan, tmp_path, 1.0, 2, said.append).read_text() == before, "nothing was computed since"
-    (tmp_path / run.JOBS / "ignoring it-1.json").unlink()
-    content = json.loads(run.run(plan, tmp_path, 1.0, 2, said.append).read_text())
-    assert content["revision"] == f"{json.loads(before)['revision']}; another"
+
+
+def test_a_result_says_which_code_has_done_its_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "revision", lambda: None)
+    plan = plan_of(experiments.find("bn_bias_drift"), "tiny", {}, 2, "cpu")
+    results = {arm: {seed: run.carry_out(plan, arm, seed, None, 1.0) for seed in (0, 1)}
+               for arm in plan.experiment.arms}  # fmt: skip
+    content, *_ = read_result(write_result(plan, tmp_path, results, 1.0))
+    assert content["revision"] == "unknown", "installed, and not from a repository"
+    assert not any("made_by" in one for by_seed in content["arms"].values() for one in by_seed.values())
+    results["ignoring it"][1]["made_by"] |= {"revision": "later", "ended": "9999", "versions": {"torch": "9"}}
+    content, *_ = read_result(write_result(plan, tmp_path, results, 1.0))
+    assert (content["revision"], content["ended"]) == ("unknown; later", "9999")
+    assert content["versions"]["torch"] == "9"
+
+
+def test_seeds_of_another_run_are_not_taken_over(tmp_path: Path) -> None:
+    one = experiments.find("max_vs_average_pooling")
+    run.run(plan_of(one, "tiny", {"": "digits"}, 2, "cpu", epochs=1), tmp_path, 1.0, 2, lambda line: None)
+    longer = plan_of(one, "tiny", {"": "digits"}, 1, "cpu", epochs=2)
+    with run.Crew(1) as crew:
+        run._planned(longer, tmp_path, 60.0, 1, crew, lambda line: None, True)
+        again = run._planned(longer, tmp_path, 60.0, 1, crew, lambda line: None, False)
+    assert again.seeds == (0,)
+
+
+def test_what_is_kept_of_a_job_goes_when_it_is_done(tmp_path: Path) -> None:
+    plan = plan_of(experiments.find("bn_bias_drift"), "tiny", {}, 1, "cpu")
+    jobs = tmp_path / run.JOBS
+    jobs.mkdir()
+    mine, others = ("ignoring it-0.safetensors", "ignoring it-0.1000.safetensors"), ("ignoring it-01.safetensors",)
+    for name in (*mine, *others):
+        (jobs / name).touch()
+    run.run(plan, tmp_path, 1.0, 1, lambda line: None)
+    assert sorted(path.name for path in jobs.glob("*.safetensors")) == list(others)
 
 
 def test_a_report_is_of_the_scale_that_ran(tmp_path: Path) -> None:
@@ -353,6 +395,8 @@ def test_changed_pictures_are_noticed(tmp_path: Path, monkeypatch: pytest.Monkey
     before = plan_of(one, "tiny", {"": str(folder)}, 1, "cpu")
     assert len(pictures.load(setting, str(folder)).train) == 4
     Image.new("RGB", (8, 8)).save(folder / "train" / "a" / "more.png")
+    (folder / "train" / "a" / ".#more.png").symlink_to("nowhere")
+    (folder / "notes.json").write_text("what else lies there does not matter")
     assert len(pictures.load(setting, str(folder)).train) == 5
     after = plan_of(one, "tiny", {"": str(folder)}, 1, "cpu")
     assert run.fingerprint(before, "with", None, 1.0) != run.fingerprint(after, "with", None, 1.0)
@@ -416,17 +460,23 @@ def test_pictures_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("CONVNETS_CACHE", str(tmp_path))
     setting = Setting("digits", 16, 50, 20)
     first = pictures.load(setting, "digits")
-    monkeypatch.setattr(pictures, "open_source", None)  # not asked again
+    monkeypatch.setattr(pictures, "prepare", None)  # not asked again
     second = pictures.load(setting, "digits")
     assert (first.train.pictures.load(3) == second.train.pictures.load(3)).all()
     assert len(first.train) == 50 and len(first.test) == 20 and first.train.pictures.load(0).shape == (16, 16, 1)
 
 
-def test_where_there_are_no_pictures_the_digits_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_are_no_pictures_the_digits_serve(tmp_path: Path) -> None:
     plan = plan_of(experiments.find("lrn"), "small", {}, 3, "cpu")
     if plan.data == "digits":
         assert "built-in digits" in plan.said[0] and plan.setting.data == "digits"
-    mine = str(Path(__file__).parent)
+    mine = str(tmp_path)
+    with pytest.raises(DataError, match="no pictures found"):
+        plan_of(experiments.find("lrn"), "small", {"cifar10": mine}, 3, "cpu")
+    for number in range(4):
+        path = tmp_path / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
     for scale in ("small", "tiny"):
         assert plan_of(experiments.find("lrn"), scale, {"cifar10": mine}, 3, "cpu").data == mine
 

@@ -151,11 +151,12 @@ def run(
         except Interrupted:
             raise
         except ConvnetsError as error:  # the others are still worth their time
-            if failed:
-                click.echo(f"{failed[-1]}", err=True)
+            if len(chosen) == 1:
+                raise
+            click.echo(f"{one.id}: {error}", err=True)
             failed.append(error)
     if failed:
-        raise failed[-1]
+        raise type(failed[-1])(f"{len(failed)} of {len(chosen)} claims failed, for the reasons above")
 
 
 @command.command()

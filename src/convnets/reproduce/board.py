@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +31,7 @@ class Board:
 
     def begin(self, seeds: tuple[int, ...], jobs: int) -> None:
         """Of these seeds so many jobs are left."""
-        self.seeds = seeds
+        self.seeds, self.height = seeds, 0
         if self.live and jobs:
             self._draw(f"{jobs} jobs left")
 
@@ -47,7 +48,8 @@ class Board:
         self._draw(remains)
 
     def _draw(self, remains: str) -> None:
-        lines = [*self.rows(), f"{self.experiment.unit}; {remains}"]
+        wide = shutil.get_terminal_size().columns - 1  # a line that is broken would be two
+        lines = [line[:wide] for line in (*self.rows(), f"{remains}; {self.experiment.unit}")]
         self.tell(f"\x1b[{self.height}F\x1b[J" * bool(self.height) + "\n".join(lines))
         self.height = len(lines)
 

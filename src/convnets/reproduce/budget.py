@@ -21,7 +21,7 @@ SEARCH = 0.34  # share of a run after which a learning rate is judged
 
 def pace(plan: Plan, arm: str) -> float:
     """Seconds that an epoch of this arm takes here, its test included, by the shortest of some looks."""
-    data = pictures.load(plan.setting, plan.data)
+    data = pictures.load(plan.setting, plan.data, plan.state)
     recipe, statistics = job.recipe_of(plan, arm, 0, data, None, 1.0)
     model = job.network_of(plan.experiment, plan.experiment.arms[arm], job.task_of(plan, data, recipe), 0)
     training = Training(model, recipe, torch.device(plan.device), statistics)

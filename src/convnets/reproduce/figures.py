@@ -50,10 +50,12 @@ def dots(axis: Any, experiment: Experiment, results: Results) -> None:
     """What is compared: each seed a dot, the mean a line; triangles where it did not come, and would be higher."""
     shown = compared(experiment, results)
     for place, by_seed in enumerate(shown.values()):
-        values = [float(value) for one in by_seed.values() if (value := one.get(experiment.metric)) is not None]
+        found = [one for one in by_seed.values() if one.get(experiment.metric) is not None]
+        values = [float(one[experiment.metric]) for one in found]
         colour = COLOURS[place % len(COLOURS)]
-        came = all(one.get("reached", True) for one in by_seed.values()) or experiment.metric != "epochs_to"
-        axis.plot([place] * len(values), values, "o" if came else "^", color=colour, alpha=0.7, markersize=5)
+        for value, one in zip(values, found, strict=True):
+            came = experiment.metric != "epochs_to" or one.get("reached", True)
+            axis.plot(place, value, "o" if came else "^", color=colour, alpha=0.7, markersize=5)
         if values:
             axis.hlines(np.mean(values), place - 0.3, place + 0.3, color=colour, linewidth=2)
     turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(shown) > 3 else {}

@@ -50,7 +50,7 @@ def run(
     epochs, and goes on where that was `made_with` the same.
     """
     experiment = plan.experiment
-    data = pictures.load(plan.setting, plan.data)
+    data = pictures.load(plan.setting, plan.data, plan.state)
     recipe, statistics = recipe_of(plan, arm, seed, data, rate, share)
     model = network_of(experiment, experiment.arms[arm], task_of(plan, data, recipe), seed)
     training = Training(model, recipe, torch.device(plan.device), statistics)

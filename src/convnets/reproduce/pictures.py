@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from ..errors import DataError
 from ..experiments import Setting
 from ..spec import Preprocess
 
+SPLIT: dict[str, Any] = {"val_fraction": 0, "val_is_test": True, "test_fraction": 0.2}
 SUBSET = 20261128  # seed of the choice of pictures, the same for every experiment
 
 
@@ -32,9 +32,9 @@ class Pictures:
     channels: int
 
 
-def load(setting: Setting, data: str) -> Pictures:
-    """The pictures that the setting asks for, of `data`. Raises DataError where it has no test pictures."""
-    arrays = _cached(data, setting.size)
+def load(setting: Setting, data: str, state: str = "") -> Pictures:
+    """The pictures that the setting asks for, of `data` in this state. Raises DataError where none are to test on."""
+    arrays = _cached(data, state or state_of(data), setting.size)
     splits = {}
     for name, most in (("train", setting.pictures), ("test", setting.tests)):
         images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"]
@@ -44,24 +44,19 @@ def load(setting: Setting, data: str) -> Pictures:
     return Pictures(splits["train"], splits["test"], int(arrays["classes"]), arrays["train_images"].shape[3])
 
 
-def stamp_of(data: str) -> str:
-    """Another one where a file of the data set was changed, came or went; none of what has only a name."""
-    path = Path(data).expanduser()
-    files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []
-    known = [(str(file.relative_to(path)), file.stat().st_size, file.stat().st_mtime) for file in files]
-    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:16] if files else ""
+def state_of(data: str) -> str:
+    """A digest of what a data set has: another where a picture came, went or got another size. Raises DataError."""
+    return str(open_source(data, **SPLIT).fingerprint["sha256"])
 
 
-def _cached(data: str, size: int) -> dict[str, Any]:
+def _cached(data: str, state: str, size: int) -> dict[str, Any]:
     """Both splits of a data set at this size, from the cache where they were made before."""
-    stamp = stamp_of(data)
-    name = str(Path(data).expanduser().resolve()) if stamp else data
-    key = hashlib.sha256(json.dumps([name, stamp, size, 2]).encode()).hexdigest()[:24]
+    key = hashlib.sha256(json.dumps([state, size, 2]).encode()).hexdigest()[:24]
     kept = cache_folder() / "experiments" / f"{key}.npz"
     if kept.exists():
         with np.load(kept) as arrays:
             return dict(arrays)
-    source = check(open_source(data, val_fraction=0, val_is_test=True, test_fraction=0.2))
+    source = check(open_source(data, **SPLIT))
     if "test" not in source.splits:
         raise DataError(f"{data}: has no test pictures; an experiment needs train and test")
     found: dict[str, Any] = {"classes": len(source.classes)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..errors import UsageError
 from ..experiments import Experiment, Setting
 
+VERSION = 4  # raised where small networks, probes or measures change what they do
 SCALES = ("tiny", "small", "paper")
 TINY = Setting("digits", 16, 96, 60, epochs=1, least_epochs=1, widths=(0.5,), batch_size=32)
 PAPER_EPOCHS = 160
@@ -22,7 +23,7 @@ class Plan:
     setting: Setting
     data: str
     seeds: tuple[int, ...]
-    stamp: str = ""  # of the files of the data
+    state: str = ""  # of the data
     device: str = "cpu"
     scale: str = "small"
     budget: float = 10.0  # minutes

@@ -13,6 +13,7 @@ import numpy as np
 from ..experiments import Expectation, Experiment, cited
 from . import figures
 from .networks import SMALL
+from .plan import VERSION
 from .results import RESULT, Results, Values, read_result
 from .verdict import FAILS, FEW, HOLDS, LEAST_SEEDS, OPEN, RULE, Finding, Verdict, at, compared, learned
 from .writing import write
@@ -93,7 +94,7 @@ def _told(by_seed: Mapping[int, Mapping[str, Any]], key: str) -> str:
         return f"{values[0] / 1e6:.3g}"
     late = sum(not one.get("reached", True) for one in by_seed.values()) if key == "epochs_to" else 0
     if late == len(by_seed):
-        return f"not within {max(int(one['epochs']) for one in by_seed.values())}"
+        return f"not within {max(values) - 1:g}" + " (diverged)" * diverged
     spread = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 and np.ptp(values) > 1e-9 else ""
     return f"{np.mean(values):.4g}{spread}" + " (diverged)" * diverged + f" ({late} not reached)" * bool(late)
 
@@ -128,7 +129,9 @@ def notices(experiment: Experiment, content: Values, verdict: Verdict) -> list[s
     waited = [one["epochs_to"] if one.get("reached", True) else FEW for one in runs if "epochs_to" in one]
     if waited and max(waited) < FEW:
         found.append(f"Every run came there within {FEW:g} epochs: too soon to tell which was first.")
-    if content.get("verdict", verdict.verdict) != verdict.verdict:
+    if content["version"] != VERSION:
+        found.append("Made before networks, probes or measures were changed: the same command may give other numbers.")
+    if content["verdict"] != verdict.verdict:
         found.append(f"When it ran it was judged: {content['verdict']}. What is expected, or the rule, was put right "
                      "since; the values are as they were.")  # fmt: skip
     return found
@@ -150,9 +153,9 @@ def _sentence(pair: Expectation, finding: Finding, experiment: Experiment) -> st
     if not math.isfinite(finding.low):
         return f"{begin}; {_compared(finding)}: {finding.verdict}."
     mean, low, high = (value / unit for value in (finding.mean, finding.low, finding.high))
-    how = " at least" * finding.at_least
     same = finding.high - finding.low <= 1e-9 * abs(finding.mean)
-    return f"{begin}. It is {_side(mean)}{how} ({'all seeds' if same else _range(low, high)}): {finding.verdict}."
+    found = f"{_side(mean)}{finding.bound} ({'all seeds' if same else _range(low, high)})"
+    return f"{begin}. It is {found}: {finding.verdict}."
 
 
 def _side(value: float) -> str:
@@ -273,7 +276,7 @@ def about(content: Values) -> str:
     """Where and how long it ran, in one line."""
     versions = content["versions"]
     planned = content.get("budget")
-    revisions = " and ".join(one[:12] for one in str(content["revision"]).split("; "))
+    revisions = str(content["revision"]).replace("; ", " and ")
     epochs = (f"epochs for a budget of {planned['minutes']:g} minutes, where one of all arms and seeds takes "
               f"{planned['seconds_an_epoch']:g} s, " if planned else "")  # fmt: skip
     return (f"{content['cost_seconds'] / 60:.0f} minutes of computing, {epochs}{content['machine']}, "

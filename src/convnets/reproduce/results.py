@@ -15,7 +15,7 @@ from .verdict import Verdict, judge
 
 RESULT = "result.json"
 NEEDED = {"id", "paper", "data", "setting", "scale", "said", "arms", "cost_seconds", "machine", "revision", "versions",
-          "command", "ended", "made_of", "verdict"}  # of a result file
+          "command", "ended", "made_of", "version", "verdict", "seeds"}  # of a result file
 MAKES = "network", "recipe", "arms", "measure", "options", "probes", "rates"  # fields of what the values come of
 Values = dict[str, Any]
 Results = dict[str, dict[int, Values]]
@@ -40,7 +40,7 @@ def read_result(path: Path) -> Result:
     if content is None or not set(content) >= NEEDED:
         raise UsageError(f"{path}: damaged, or no result; {anew} writes it anew, from the jobs that are kept")
     experiment, _ = at_scale(find(content["id"]), content["scale"])
-    if content["made_of"] != made_of(experiment):
+    if content["made_of"] != made_of(experiment) or set(content["arms"]) != set(experiment.arms):
         raise UsageError(f"{path}: made of other arms than {experiment.id} has today; {content['command']} --overwrite "
                          "makes it anew")  # fmt: skip
     try:

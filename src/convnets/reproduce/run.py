@@ -27,17 +27,16 @@ from ..cache import cores
 from ..errors import Interrupted, ResourceError, UsageError
 from . import budget, job, measures
 from .board import Board
-from .plan import Plan
+from .plan import VERSION, Plan
 from .results import RESULT, Results, Values, plain, read
 from .verdict import OPEN, judge
-from .writing import write, write_result
+from .writing import made_by, write, write_result
 
 PLAN, JOBS, LOCK = "plan.json", "jobs", "running"
 SEARCH_SEED = 1000  # of the runs by which learning rates are chosen
 MOST_RATES = 8  # of an arm
-FIXED = "scale", "setting", "data", "stamp", "device", "epochs", "width"  # of all jobs in a folder
-GIVEN = "setting", "data", "stamp", "device", "budget", "asked_epochs"  # by which the epochs are decided
-VERSION = 4  # raised where small networks, probes or measures change what they do
+FIXED = "scale", "setting", "state", "device", "epochs", "width"  # of all jobs in a folder
+GIVEN = "setting", "state", "device", "budget", "asked_epochs"  # by which the epochs are decided
 
 
 class Job(NamedTuple):
@@ -157,14 +156,14 @@ def carry_out(
     else:
         values = job.run(plan, arm, seed, rate, share, kept, made_with)
     took = time.perf_counter() - began + values.pop("before", 0.0)
-    return values | {"took": round(took, 2), "made_with": made_with}
+    return values | {"took": round(took, 2), "made_with": made_with, "made_by": made_by(plan)}
 
 
 def fingerprint(plan: Plan, arm: str, rate: float | None, share: float) -> str:
     """All that a job's result depends on but its seed: a kept job with another one is done again."""
     one = plan.experiment
     parts = [one.network, one.measure, one.recipe, one.probes, dict(one.options), dataclasses.asdict(one.arms[arm]),
-             dataclasses.asdict(plan.setting), plan.data, plan.stamp, plan.epochs, plan.width, plan.device, rate, share,
+             dataclasses.asdict(plan.setting), plan.state, plan.epochs, plan.width, plan.device, rate, share,
              spec.to_dict(job.BASE), VERSION]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, default=dict).encode()).hexdigest()[:16]
 
@@ -189,9 +188,11 @@ def _planned(
     asked = plain(plan)
     others = [key for key in FIXED if kept and kept.get(key) != asked[key]]
     if others and not overwrite and any((folder / JOBS).iterdir()):
-        other = " and ".join(others).replace("stamp", "state of the files")
+        other = " and ".join(others).replace("state", "state of the data")
         raise UsageError(f"{folder} has a run with another {other}; give another folder with --out, or --overwrite it")
-    if kept and not others:
+    if others:
+        (folder / RESULT).unlink(missing_ok=True)
+    elif kept:
         plan = _with_kept_seeds(plan, folder)
     write(folder / PLAN, json.dumps(asked, indent=1))
     for line in plan.said:
@@ -289,8 +290,9 @@ def _carried_out(
     for count, (number, values) in enumerate(crew.all(carry_out, given), 1):
         each = missing[number]
         write(folder / JOBS / f"{each.name}.json", json.dumps(values))
-        for kept in (folder / JOBS).glob(f"{glob.escape(each.name)}*.safetensors"):
-            kept.unlink()
+        for ending in (".safetensors", ".[0-9]*.safetensors"):  # its own network, and others of it
+            for kept in (folder / JOBS).glob(glob.escape(each.name) + ending):
+                kept.unlink()
         left = (time.monotonic() - began) / count * (len(missing) - count)
         board.note(each.arm, each.seed, each.rate, values, len(missing) - count, left)
         yield each, values, len(missing) - count

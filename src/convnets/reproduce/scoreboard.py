@@ -70,7 +70,7 @@ def _score(experiment: Experiment, content: Values, results: Results, verdict: V
     ours = "; ".join(f"{row[0]} {row[1]}" for row in rows)
     minutes = f"{content['cost_seconds'] / 60:.0f}"
     claim = f"[{experiment.title}](#{_anchor(experiment.title)})"
-    said, before = f"{MARKS[verdict.verdict]} {verdict.verdict}", content.get("verdict", verdict.verdict)
+    said, before = f"{MARKS[verdict.verdict]} {verdict.verdict}", content["verdict"]
     said += f" (when it ran: {before})" * (before != verdict.verdict) + " (not finished)" * bool(content.get("left"))
     command = f"`{content['command']}`"
     return markdown_row([content["paper"], claim, experiment.unit, published, ours, said, minutes, command])

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ..data import open_source
 from ..errors import ConvnetsError, UsageError
 from ..experiments import Experiment, every
-from .pictures import stamp_of
+from .pictures import state_of
 from .plan import Plan, at_scale
 
 SIZE = 16  # of digits, which have 8 pixels, unless a network needs more
@@ -32,14 +31,15 @@ def plan_of(
     experiment, setting = at_scale(experiment, scale)
     asked = sources.get(wanted, sources.get("", setting.data))
     said: tuple[str, ...] = ()
-    if not Path(asked).expanduser().exists() and experiment.measure == "train":
+    state = ""
+    if experiment.measure == "train":
         try:
-            open_source(asked)
+            state = state_of(asked)
         except ConvnetsError as error:
-            if asked != setting.data:
+            if asked != setting.data or Path(asked).expanduser().exists():
                 raise
             said = (f"pictures: the built-in digits in place of {asked} ({error}); --data SRC takes others",)
             setting = dataclasses.replace(setting, data="digits", size=min(setting.size, max(SIZE, setting.least_size)))
-            asked = "digits"
-    return Plan(experiment, setting, asked, tuple(range(seeds)), stamp_of(asked), device, scale, asked_epochs=epochs,
+            asked, state = "digits", state_of("digits")
+    return Plan(experiment, setting, asked, tuple(range(seeds)), state, device, scale, asked_epochs=epochs,
                 said=said, more=more)  # fmt: skip

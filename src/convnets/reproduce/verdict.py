@@ -25,8 +25,9 @@ RULE = (
     "sides, and does not where it lies outside. No worse: holds where the interval lies on the better side of the "
     "difference, and does not where it lies on the other. A claim holds where all its relations do, and does not "
     "where one of them does not. Fewer than three seeds decide nothing, nor do arms of which neither learned more "
-    "than chance with most of its seeds, nor differences that are all exactly 0, nor what both arms reach within "
-    "three epochs. Where six seeds were run because three left a claim undecided, the 95 % are nominal."
+    "than chance with most of its seeds, nor, where more than how well they learn is compared, an arm that did not, "
+    "nor differences that are all exactly 0, nor what both arms reach within three epochs. Where six seeds were run "
+    "because three left a claim undecided, the 95 % are nominal."
 )
 
 
@@ -40,7 +41,7 @@ class Finding:
     high: float
     verdict: str
     least: float
-    at_least: bool = False  # the mean, whatever its sign: what was waited for did not come in every run
+    bound: str = ""  # what the mean is, where what was waited for did not come in every run
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,15 @@ def _finding(pair: Expectation, experiment: Experiment, results: Any) -> Finding
     said = _verdict(pair, len(seeds), (mean, bottom, top), least)
     if experiment.measure == "train" and _says_nothing(experiment, metric, low, high, differences):
         said = OPEN
-    late = not all(values.get("reached", True) for by_seed in (low, high) for values in by_seed.values())
-    return Finding(relation, mean, bottom, top, said, least, metric == "epochs_to" and late)
+    return Finding(relation, mean, bottom, top, said, least, _bound(mean, low, high) if metric == "epochs_to" else "")
+
+
+def _bound(mean: float, low: Mapping[int, Mapping[str, Any]], high: Mapping[int, Mapping[str, Any]]) -> str:
+    """Where one of the arms came later than what was counted, to which side the mean is wrong."""
+    sooner, later = (any(not one.get("reached", True) for one in by_seed.values()) for by_seed in (low, high))
+    if sooner and later:
+        return ", roughly"
+    return "" if not sooner and not later else " at least" if later == (mean > 0) else " at most"
 
 
 def _says_nothing(experiment: Experiment, metric: str, low: Any, high: Any, differences: np.ndarray) -> bool:

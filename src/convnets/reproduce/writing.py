@@ -13,44 +13,42 @@ from ..errors import ResourceError
 from ..experiments import find, paper_of
 from ..runs import checkpoint
 from ..runs.folder import now, revision, versions
-from .plan import Plan
-from .results import RESULT, Results, Values, made_of, plain, read
+from .plan import VERSION, Plan
+from .results import RESULT, Results, Values, made_of, plain
 from .verdict import judge
-
-OF_A_RUN = "made_of", "setting", "data", "scale", "epochs", "width"  # what does not change from call to call
 
 
 def write_result(plan: Plan, folder: Path, results: Results, seconds: float, left: int = 0) -> Path:
-    """The result file, unless one that says the same is there. `seconds` is what its jobs took, `left` how many there
-    are still to be done."""
-    path = folder / RESULT
-    content, before = _content(plan, results, seconds, left), read(path) or {}
-    if all(before.get(key) == content[key] for key in OF_A_RUN):
-        if json.dumps(before["arms"]) == json.dumps(content["arms"]) and before.get("left") == left:
-            return path  # nothing was computed since, and that by which it was is the truth
-        for key in ("revision", "machine"):
-            content[key] = "; ".join(dict.fromkeys([*before[key].split("; "), content[key]]))
-    write(path, json.dumps(content, separators=(",", ":")))
-    return path
-
-
-def _content(plan: Plan, results: Results, seconds: float, left: int) -> Values:
+    """The result file. `seconds` is what its jobs took, `left` how many there are still to be done."""
     experiment, verdict = plan.experiment, judge(plan.experiment, results)
-    by_arm = {arm: {str(seed): values for seed, values in sorted(one.items())} for arm, one in results.items()}
-    device = torch.device(plan.device if experiment.measure == "train" else "cpu")
-    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else machine()
+    makers, by_arm = [], dict[str, dict[str, Values]]()
+    for arm, by_seed in results.items():
+        by_arm[arm] = {}
+        for seed, values in sorted(by_seed.items()):
+            makers.append(values.get("made_by") or made_by(plan))
+            by_arm[arm][str(seed)] = {key: value for key, value in values.items() if key != "made_by"}
+    makers.sort(key=lambda one: one["ended"])
     content = {
         "id": experiment.id, "paper": paper_of(experiment), "data": Path(plan.data).name,
         "setting": plain(plan.setting), "epochs": plan.epochs, "width": plan.width, "seeds": list(plan.seeds),
         "said": list(plan.said),
         "verdict": verdict.verdict, "findings": [plain(finding) for finding in verdict.findings],
-        "arms": by_arm, "cost_seconds": round(seconds, 1), "machine": hardware, "revision": revision(),
-        "versions": versions(), "command": command(plan), "ended": now(), "left": left, "scale": plan.scale,
-        "made_of": made_of(experiment),
+        "arms": by_arm, "cost_seconds": round(seconds, 1), **makers[-1],
+        **{key: "; ".join(dict.fromkeys(one[key] for one in makers)) for key in ("machine", "revision")},
+        "command": command(plan), "left": left, "scale": plan.scale, "made_of": made_of(experiment), "version": VERSION,
     }  # fmt: skip
     if plan.pace:
         content["budget"] = {"minutes": plan.budget, "seconds_an_epoch": round(plan.pace, 2)}
-    return content
+    path = folder / RESULT
+    write(path, json.dumps(content, separators=(",", ":")))
+    return path
+
+
+def made_by(plan: Plan) -> Values:
+    """By what a job is done, and when."""
+    device = torch.device(plan.device if plan.experiment.measure == "train" else "cpu")
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else machine()
+    return {"machine": hardware, "revision": revision() or "unknown", "versions": versions(), "ended": now()}
 
 
 def command(plan: Plan) -> str:
