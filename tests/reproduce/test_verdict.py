@@ -98,6 +98,8 @@ def test_what_comes_at_once_in_both_arms_decides_nothing() -> None:
     found: Results = {arm: {seed: {"test_error": 3.0, "epochs_to": epochs + seed / 100} for seed in range(3)}
                       for arm, epochs in (("a", 1.3), ("b", 1.7))}  # fmt: skip
     assert judge(one, found).verdict == OPEN
+    found["b"][0]["epochs_to"] = 3.5
+    assert judge(one, found).verdict == OPEN, "most came too soon"
     found["b"] = {seed: {"test_error": 3.0, "epochs_to": 4.0 + seed / 100} for seed in range(3)}
     assert judge(one, found).verdict == HOLDS
 

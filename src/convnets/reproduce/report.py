@@ -15,7 +15,7 @@ from . import figures
 from .networks import SMALL
 from .plan import VERSION
 from .results import RESULT, Results, Values, read_result
-from .verdict import FAILS, FEW, HOLDS, LEAST_SEEDS, OPEN, RULE, Finding, Verdict, at, compared, learned
+from .verdict import FAILS, FEW, HOLDS, LEAST_SEEDS, OPEN, RULE, Finding, Verdict, at, compared, learned, too_soon
 from .writing import write
 
 USUAL = (
@@ -125,10 +125,8 @@ def notices(experiment: Experiment, content: Values, verdict: Verdict) -> list[s
                      "claim.")  # fmt: skip
     if len(content["seeds"]) < LEAST_SEEDS:
         found.append(f"Fewer than {LEAST_SEEDS} seeds decide nothing.")
-    runs = [one for by_seed in content["arms"].values() for one in by_seed.values()]
-    waited = [one["epochs_to"] if one.get("reached", True) else FEW for one in runs if "epochs_to" in one]
-    if waited and max(waited) < FEW:
-        found.append(f"Every run came there within {FEW:g} epochs: too soon to tell which was first.")
+    if too_soon([one for by_seed in content["arms"].values() for one in by_seed.values()]):
+        found.append(f"Most runs came there within {FEW:g} epochs: too soon to tell which was first.")
     if content["version"] != VERSION:
         found.append("Made before networks, probes or measures were changed: the same command may give other numbers.")
     if content["verdict"] != verdict.verdict:
