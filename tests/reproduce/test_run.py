@@ -6,6 +6,10 @@ import dataclasses
 import json
 import math
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -89,7 +93,7 @@ def test_a_run_is_not_lost_to_one_with_other_settings(tmp_path: Path) -> None:
     first = run.run(plan_of(one, "tiny", {"": "digits"}, 3, "cpu", epochs=1), tmp_path, 1.0, 2, lambda line: None)
     before = first.read_text()
     longer = plan_of(one, "tiny", {"": "digits"}, 1, "cpu", epochs=2)
-    with pytest.raises(UsageError, match="has a run with another epochs; give another folder"):
+    with pytest.raises(UsageError, match="has a run with other epochs; give another folder"):
         run.run(longer, tmp_path, 1.0, 2, lambda line: None)
     assert first.read_text() == before
     content, *_ = read_result(run.run(longer, tmp_path, 1.0, 2, lambda line: None, overwrite=True))
@@ -101,6 +105,19 @@ def test_a_run_that_is_going_on_is_left_alone(tmp_path: Path) -> None:
     with run._alone(tmp_path), pytest.raises(UsageError, match="another call is at work there"):
         run.run(plan, tmp_path, 1.0, 1, lambda line: None)
     assert run.run(plan, tmp_path, 1.0, 1, lambda line: None).exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_stopped_says_so_in_one_line(number: int, code: int, tmp_path: Path) -> None:
+    arguments = ("reproduce", "run", "lrn", "--data", "digits", "--epochs", "40", "-j", "1", "--out", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-m", "convnets", *arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:  # fmt: skip
+        while not list(tmp_path.glob("lrn/jobs/*.json")) and process.poll() is None:
+            time.sleep(0.1)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code and len(said.splitlines()) == 1, said
+    assert list(tmp_path.glob("lrn/jobs/*.json")), "what was done is kept"
 
 
 def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _terminated(number: int, _: object) -> None:
+    signal.signal(number, lambda *_: os._exit(128 + number))  # a second one does not wait for what the first one ends
     raise Interrupted("stopped by SIGTERM", number)
 
 

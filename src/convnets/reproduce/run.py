@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import filelock
 import torch
+from tqdm import tqdm
 
 from .. import spec
 from ..cache import cores
@@ -110,7 +111,7 @@ class Crew:
     def __exit__(self, kind: Any, *rest: object) -> None:
         for process in list((self.pool._processes or {}).values()) if kind is not None else []:
             process.terminate()
-        self.pool.shutdown(wait=kind is None, cancel_futures=True)
+        self.pool.shutdown(cancel_futures=True)
 
     def all(self, work: Callable[..., Any], each: list[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """What `work` gives for each of the arguments, with its number, as they are done."""
@@ -135,6 +136,7 @@ class Crew:
 def _begin(threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the others
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+    tqdm.set_lock(threading.RLock())  # its own leaves a semaphore behind where this process is ended
     torch.set_num_threads(threads)
     os.environ["OMP_NUM_THREADS"] = str(threads)
 
@@ -189,7 +191,7 @@ def _planned(
     others = [key for key in FIXED if kept and kept.get(key) != asked[key]]
     if others and not overwrite and any((folder / JOBS).iterdir()):
         other = " and ".join(others).replace("state", "state of the data")
-        raise UsageError(f"{folder} has a run with another {other}; give another folder with --out, or --overwrite it")
+        raise UsageError(f"{folder} has a run with other {other}; give another folder with --out, or --overwrite it")
     if others:
         (folder / RESULT).unlink(missing_ok=True)
     elif kept:
