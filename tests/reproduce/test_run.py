@@ -109,15 +109,16 @@ def test_a_run_that_is_going_on_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_run_that_is_stopped_says_so_in_one_line(number: int, code: int, tmp_path: Path) -> None:
-    arguments = ("reproduce", "run", "lrn", "--data", "digits", "--epochs", "40", "-j", "1", "--out", str(tmp_path))
+    name = "max_vs_average_pooling"
+    arguments = ("reproduce", "run", name, "--scale", "tiny", "--epochs", "20", "--seeds", "99", "--out", str(tmp_path))
     with subprocess.Popen([sys.executable, "-m", "convnets", *arguments], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as process:  # fmt: skip
-        while not list(tmp_path.glob("lrn/jobs/*.json")) and process.poll() is None:
+        while not list(tmp_path.glob("*/jobs/*.json")) and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == code and len(said.splitlines()) == 1, said
-    assert list(tmp_path.glob("lrn/jobs/*.json")), "what was done is kept"
+    assert list(tmp_path.glob("*/jobs/*.json")), "what was done is kept"
 
 
 def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
