@@ -13,6 +13,7 @@ import yaml
 from convnets import experiments
 from convnets.experiments import PAPERS
 from convnets.experiments.record import Expectation, pairs
+from convnets.reproduce.figures import KINDS
 
 NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 FRACTION = re.compile(r"(?<![-\w])[0-9]+\.[0-9]+")
@@ -93,3 +94,7 @@ def test_what_the_papers_scale_changes_is_there_to_be_changed() -> None:
     for one in experiments.every().values():
         set_by_arms = {key for arm in one.arms.values() for key in arm.values}
         assert set(one.full) <= set_by_arms, one.id
+
+
+def test_every_figure_is_one_that_can_be_drawn() -> None:
+    assert {one.figure for one in experiments.every().values()} <= {*KINDS, "none"}
