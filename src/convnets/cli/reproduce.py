@@ -86,7 +86,7 @@ def show(name: str, as_json: bool) -> None:
             values += f"; begins as {', '.join(f'{key}={value}' for key, value in what.start.items())} ended"
         rows.append((arm, what.network or one.network or one.measure, values, " ".join((*one.recipe, *what.recipe))))
     click.echo(table(["arm", "network", "with", "recipe, over the usual one"], rows) + "\n")
-    click.echo("\n".join(f"{key + ':':12}{value}" for key, value in _about(one) if value))
+    click.echo("\n".join(f"{key + ':':13}{value}" for key, value in _about(one) if value))
 
 
 def _about(one: experiments.Experiment) -> list[tuple[str, str]]:
