@@ -81,10 +81,7 @@ def show(name: str, as_json: bool) -> None:
     click.echo(f"{one.id}: {one.title}\n{one.question}\n\n{one.claim}\n{experiments.cited(one)}\n")
     rows = []
     for arm, what in one.arms.items():
-        values = ", ".join(f"{key}={value}" for key, value in what.values.items())
-        if what.start:
-            values += f"; begins as {', '.join(f'{key}={value}' for key, value in what.start.items())} ended"
-        rows.append((arm, what.network or one.network or one.measure, values, " ".join((*one.recipe, *what.recipe))))
+        rows.append((arm, what.network or one.network or one.measure, what.told, " ".join((*one.recipe, *what.recipe))))
     click.echo(table(["arm", "network", "with", "recipe, over the usual one"], rows) + "\n")
     click.echo("\n".join(f"{key + ':':13}{value}" for key, value in _about(one) if value))
 
@@ -103,7 +100,7 @@ def _about(one: experiments.Experiment) -> list[tuple[str, str]]:
         ("published", ", ".join(f"{arm} {value}" for arm, value in one.published.items())),
         ("rates", f"{rates} and beyond, the best for each arm" if rates else ""),
         ("small scale", f"{small if trains else 'no pictures, '}{one.seeds} seeds"),
-        ("paper scale", f"{', '.join(f'{key} = {value}' for key, value in one.full.items())}" if one.full else ""),
+        ("paper scale", ", ".join(f"{key} = {value}" for key, value in one.full.items())),
         ("differs", one.differs),
     ]
 

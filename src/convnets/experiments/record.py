@@ -37,6 +37,13 @@ class Arm:
     network: str = ""
     start: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def told(self) -> str:
+        """The values, and what it begins as."""
+        values, start = (", ".join(f"{key} = {value}" for key, value in one.items())
+                         for one in (self.values, self.start))  # fmt: skip
+        return f"{values}; begins as {start} ended" if start else values
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -31,11 +31,12 @@ def draw(experiment: Experiment, results: Results) -> str:
     with matplotlib.rc_context({"svg.fonttype": "none", "font.size": 9, "axes.spines.top": False,
                                 "axes.spines.right": False, "svg.hashsalt": experiment.id}):  # fmt: skip
         lines = -(-len(experiment.arms) // COLUMNS) if experiment.figure == "pictures" else 1
-        shares = (3, 2) if experiment.figure in KINDS else (1,)
-        size = 9 if len(shares) > 1 else 5, max(3.4, 1.7 * lines)
+        kind = KINDS.get(experiment.figure)  # none where the dots say it all
+        shares, wide = ((3, 2), 9) if kind else ((1,), 5)
+        size = wide, max(3.4, 1.7 * lines)
         figure, axes = plt.subplots(1, len(shares), figsize=size, width_ratios=shares, squeeze=False)
-        if len(shares) > 1:
-            KINDS[experiment.figure](axes[0, 0], experiment, results)
+        if kind:
+            kind(axes[0, 0], experiment, results)
         dots(axes[0, -1], experiment, results)
         figure.suptitle(experiment.title, fontsize=11)
         figure.tight_layout()

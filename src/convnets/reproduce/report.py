@@ -105,7 +105,7 @@ def _compared(finding: Finding) -> str:
         return "nothing to compare, too little was learned or reached"
     if math.isinf(finding.low):
         return f"difference {finding.mean:.3g}, of which one seed says too little"
-    if finding.high - finding.low <= 1e-9 * abs(finding.mean):
+    if finding.is_exact:
         return f"difference {finding.mean:.3g}, the same for all seeds"
     return f"difference {finding.mean:.3g} ({finding.low:.3g} to {finding.high:.3g})"
 
@@ -151,8 +151,7 @@ def _sentence(pair: Expectation, finding: Finding, experiment: Experiment) -> st
     if not math.isfinite(finding.low):
         return f"{begin}; {_compared(finding)}: {finding.verdict}."
     mean, low, high = (value / unit for value in (finding.mean, finding.low, finding.high))
-    same = finding.high - finding.low <= 1e-9 * abs(finding.mean)
-    found = f"{_side(mean)}{finding.bound} ({'all seeds' if same else _range(low, high)})"
+    found = f"{_side(mean)}{finding.bound} ({'all seeds' if finding.is_exact else _range(low, high)})"
     return f"{begin}. It is {found}: {finding.verdict}."
 
 
@@ -172,9 +171,6 @@ def arms_of(experiment: Experiment, results: Results) -> list[tuple[str, str, st
     """Each arm with its network and what the recipe has besides the usual, the rate that was found best in it."""
     found = []
     for name, arm in experiment.arms.items():
-        values = ", ".join(f"{key} = {value}" for key, value in arm.values.items())
-        if arm.start:
-            values += f"; begins as {', '.join(f'{key} = {value}' for key, value in arm.start.items())} ended"
         network = arm.network or experiment.network or experiment.measure.replace("_", " ")
         recipe = [*experiment.recipe, *arm.recipe]
         if experiment.rates:
@@ -182,7 +178,7 @@ def arms_of(experiment: Experiment, results: Results) -> list[tuple[str, str, st
             recipe = [*(text for text in recipe if not text.startswith("optimizer.lr=")), *sorted(found_best)]
         usual = "the usual recipe" if experiment.measure == "train" else "not trained by a recipe"
         trained = ", ".join(recipe) or usual
-        found.append((name, f"{network}: {values}" if values else network, trained))
+        found.append((name, f"{network}: {arm.told}" if arm.told else network, trained))
     return found
 
 

@@ -39,11 +39,11 @@ def read_result(path: Path) -> Result:
     content = read(path)
     if content is None or not set(content) >= NEEDED:
         raise UsageError(f"{path}: damaged, or no result; {anew} writes it anew, from the jobs that are kept")
-    experiment, _ = at_scale(find(content["id"]), content["scale"])
-    if content["made_of"] != made_of(experiment) or set(content["arms"]) != set(experiment.arms):
-        raise UsageError(f"{path}: made of other arms than {experiment.id} has today; {content['command']} --overwrite "
-                         "makes it anew")  # fmt: skip
     try:
+        experiment, _ = at_scale(find(content["id"]), content["scale"])
+        if content["made_of"] != made_of(experiment) or set(content["arms"]) != set(experiment.arms):
+            raise UsageError(f"{path}: made of other arms than {experiment.id} has today; {content['command']} "
+                             "--overwrite makes it anew")  # fmt: skip
         results = {arm: {int(seed): one for seed, one in by_seed.items()} for arm, by_seed in content["arms"].items()}
         return Result(content, experiment, results, judge(experiment, results))
     except (AttributeError, TypeError, ValueError) as error:

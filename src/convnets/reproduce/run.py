@@ -225,7 +225,7 @@ def _fitted(plan: Plan, seconds: float, workers: int, crew: Crew, tell: Callable
             break
     else:
         epochs = narrow.setting.least_epochs
-        said = f"{{}} epochs, the fewest that are tried of this claim: more than {seconds / 60:g} minutes allow"
+        said = "{} epochs, the fewest that are tried of this claim: more than the budget allows"
     again = f", and as long again if {len(plan.seeds)} seeds leave it undecided" if plan.more else ""
     tell(f"about {epochs * epoch / 60:.1f} min in all{again}")
     return dataclasses.replace(narrow, epochs=epochs, pace=epoch, said=(*plan.said, said.format(epochs)))

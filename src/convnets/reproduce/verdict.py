@@ -43,6 +43,11 @@ class Finding:
     least: float
     bound: str = ""  # what the mean is, where what was waited for did not come in every run
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether all seeds say the same."""
+        return self.high - self.low <= 1e-9 * abs(self.mean)
+
 
 @dataclass(frozen=True)
 class Verdict:
