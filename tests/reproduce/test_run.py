@@ -121,6 +121,17 @@ def test_a_run_that_is_stopped_says_so_in_one_line(number: int, code: int, tmp_p
     assert list(tmp_path.glob("*/jobs/*.json")), "what was done is kept"
 
 
+def test_an_interrupted_verb_says_so_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("click.Group.invoke", stopped)
+    assert cli.run(["list"]) == 130
+    assert capsys.readouterr().err == "convnets: interrupted\n"
+
+
 def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ended, handlers = list[int](), dict[int, Any]()
     monkeypatch.setattr("os._exit", ended.append)
@@ -142,7 +153,7 @@ def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.
             raise KeyboardInterrupt
         return path
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(Interrupted, match="Ctrl-C with 2 of 6 jobs done"):
         patched.setattr(run, "write_result", stopped)
         run.run(plan, tmp_path, 1.0, 1, lambda line: None)
     lines = list(write_report(tmp_path / "result.json"))

@@ -62,6 +62,12 @@ class Verbs(click.Group):
             raise click.UsageError(f"no such verb: {args[0]}; {hint}")
         return super().resolve_command(context, args)
 
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:  # click would write an empty line before ours
+            raise Interrupted("interrupted", signal.SIGINT) from None
+
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))

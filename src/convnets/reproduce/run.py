@@ -100,7 +100,7 @@ class Crew:
     """Processes that do jobs, one thread each where there are as many of them as cores."""
 
     def __init__(self, workers: int) -> None:
-        self.workers = workers
+        self.workers, self.given, self.done = workers, 0, 0
         threads = max(1, cores() // workers)
         context = multiprocessing.get_context("spawn")
         self.pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads,))
@@ -112,20 +112,20 @@ class Crew:
         for process in list((self.pool._processes or {}).values()) if kind is not None else []:
             process.terminate()
         self.pool.shutdown(cancel_futures=True)
+        if kind is KeyboardInterrupt:  # it may come while a result is written as well as while one is waited for
+            done = f"{self.done} of {self.given} jobs done, all of it is kept"
+            raise Interrupted(f"Ctrl-C with {done}: the same command goes on", signal.SIGINT) from None
 
     def all(self, work: Callable[..., Any], each: list[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """What `work` gives for each of the arguments, with its number, as they are done."""
         pending: dict[Future[Any], int] = {self.pool.submit(work, *given): n for n, given in enumerate(each)}
-        count = len(pending)
+        self.given, self.done = len(pending), 0
         try:
             while pending:
                 done, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
                 for future in done:
+                    self.done += 1
                     yield pending.pop(future), future.result()
-        except KeyboardInterrupt:
-            finished = count - len(pending)
-            raise Interrupted(f"Ctrl-C with {finished} of {count} jobs done: they are kept, and what others had done; "
-                              "the same command goes on from there", 2) from None  # fmt: skip
         except BrokenProcessPool:
             raise ResourceError(
                 "a process that did a job died, perhaps for want of memory; jobs that were done are kept: the same "
