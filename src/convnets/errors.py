@@ -3,7 +3,7 @@
 A message is one line: what went wrong, where, why, and what to do about it.
 """
 
-
+import signal
 from collections.abc import Sequence
 
 
@@ -49,9 +49,19 @@ class ResourceError(ConvnetsError):
     exit_code = 5
 
 
-class Interrupted(ConvnetsError):  # noqa: N818, not an error
-    """Stopped by a signal after the state was saved (exit 130 for Ctrl-C, 143 for SIGTERM)."""
+class Stopped(KeyboardInterrupt):
+    """A signal came, wherever the process was: no `except Exception` holds it up. `number` is the signal's."""
 
-    def __init__(self, message: str, signal_number: int) -> None:
-        super().__init__(message)
-        self.exit_code = 128 + signal_number
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Interrupted(ConvnetsError):  # noqa: N818, not an error
+    """Stopped by a signal after what can be kept was (exit 130 for Ctrl-C, 143 for SIGTERM); `then` says what was."""
+
+    def __init__(self, by: KeyboardInterrupt | int, then: str = "") -> None:
+        number = by if isinstance(by, int) else getattr(by, "number", signal.SIGINT)
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        super().__init__(f"stopped by {name}" + (f": {then}" if then else ""))
+        self.exit_code = 128 + number

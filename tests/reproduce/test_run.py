@@ -21,7 +21,7 @@ from PIL import Image
 
 from convnets import cli, experiments
 from convnets.cli.reproduce import command, read_minutes, read_sources
-from convnets.errors import DataError, Interrupted, ResourceError, UsageError
+from convnets.errors import DataError, Interrupted, ResourceError, Stopped, UsageError
 from convnets.experiments import Arm, Setting
 from convnets.models.table import layer_table
 from convnets.reproduce import Plan, budget, insides, job, pictures, run, writing
@@ -129,17 +129,19 @@ def test_an_interrupted_verb_says_so_in_one_line(
 
     monkeypatch.setattr("click.Group.invoke", stopped)
     assert cli.run(["list"]) == 130
-    assert capsys.readouterr().err == "convnets: interrupted\n"
+    assert capsys.readouterr().err == "convnets: stopped by Ctrl-C\n"
 
 
 def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ended, handlers = list[int](), dict[int, Any]()
     monkeypatch.setattr("os._exit", ended.append)
     monkeypatch.setattr("signal.signal", handlers.__setitem__)
-    with pytest.raises(Interrupted):
-        cli._terminated(signal.SIGTERM, None)
-    handlers[signal.SIGTERM](signal.SIGTERM, None)
-    assert ended == [143]
+    monkeypatch.setattr(cli, "_asked", [])
+    with pytest.raises(Stopped):
+        cli._stop(signal.SIGTERM, None)
+    for number, handler in handlers.items():
+        handler(number, None)
+    assert sorted(ended) == [130, 143]
 
 
 def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +155,7 @@ def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.
             raise KeyboardInterrupt
         return path
 
-    with monkeypatch.context() as patched, pytest.raises(Interrupted, match="Ctrl-C with 2 of 6 jobs done"):
+    with monkeypatch.context() as patched, pytest.raises(Interrupted, match="Ctrl-C: 2 of 6 jobs are done and kept"):
         patched.setattr(run, "write_result", stopped)
         run.run(plan, tmp_path, 1.0, 1, lambda line: None)
     lines = list(write_report(tmp_path / "result.json"))

@@ -7,11 +7,12 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import click
 
 from .. import __version__
-from ..errors import ConvnetsError, Interrupted
+from ..errors import ConvnetsError, Interrupted, Stopped
 
 VERBS = {
     "list": "Networks of the catalogue.",
@@ -40,6 +41,8 @@ VERBS = {
     "demo": "Train, evaluate and predict on built-in data.",
 }
 
+_asked: list[int] = []  # the signal that came, to which everything else is due
+
 
 class Verbs(click.Group):
     """A click group whose verbs are imported only when they are called."""
@@ -65,8 +68,8 @@ class Verbs(click.Group):
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)
-        except KeyboardInterrupt:  # click would write an empty line before ours
-            raise Interrupted("interrupted", signal.SIGINT) from None
+        except KeyboardInterrupt as stop:  # click would write an empty line before ours
+            raise Interrupted(stop) from None
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
@@ -82,9 +85,10 @@ def convnets(debug: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the exit code of the error contract."""
-    signal.signal(signal.SIGTERM, _terminated)
-    arguments = sys.argv[1:] if arguments is None else arguments
-    sys.exit(run(arguments))
+    _on_signals(_stop)
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    _on_signals(_leave)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -95,8 +99,6 @@ def run(arguments: list[str]) -> int:
         code = convnets.main(arguments, prog_name="convnets", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except (click.Abort, KeyboardInterrupt):
-        return _report("interrupted", 130, debug)
     except click.ClickException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "convnets")
         return _report(f"{_one_line(error.format_message())} (see {command} --help)", 2, debug)
@@ -108,14 +110,27 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         return _report("out of memory; try a smaller --batch-size", 5, debug)
     except Exception as error:
+        if _asked:  # a library that was being imported makes something else of it
+            return _report(str(Interrupted(_asked[0])), 128 + _asked[0], debug)
         if type(error).__name__ == "OutOfMemoryError":  # torch's; torch is not imported for its sake
             return _report("out of memory; try a smaller --batch-size", 5, debug)
         return _report(f"unexpected {type(error).__name__}: {_one_line(str(error))}; --debug shows where", 1, debug)
 
 
-def _terminated(number: int, _: object) -> None:
-    signal.signal(number, lambda *_: os._exit(128 + number))  # a second one does not wait for what the first one ends
-    raise Interrupted("stopped by SIGTERM", number)
+def _on_signals(handler: Callable[[int, object], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as it is of what a script leaves in the background
+            signal.signal(number, handler)
+
+
+def _stop(number: int, _: object) -> None:
+    _on_signals(_leave)  # a second one does not wait for what the first one ends
+    _asked.append(number)
+    raise Stopped(number)
+
+
+def _leave(number: int, _: object) -> None:
+    os._exit(128 + number)
 
 
 def _one_line(text: str) -> str:

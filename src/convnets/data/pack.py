@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
 import sys
 import zlib
 from collections import Counter, deque
@@ -72,7 +71,7 @@ def pack(
     keep their bytes where they are JPEG or PNG and become PNG where not. With `quality` None all become plain pixels
     (PPM, grey ones PGM). Raises DataError naming every picture that cannot be used, with bad="skip" prints them
     instead; UsageError where `out` is taken, or another process packs to it; ResourceError where the disk gives out,
-    and Interrupted by Ctrl-C, both of which leave what was done.
+    and Interrupted by a signal, both of which leave what was done.
     """
     part = out.with_name(out.name + ".part")
     schema = _schema(pyarrow(), source, short_side, quality)
@@ -89,8 +88,8 @@ def pack(
         raise ResourceError(
             f"cannot write {part}: {error.strerror}; what was packed is kept, the same command goes on from there"
         ) from None
-    except KeyboardInterrupt:
-        raise Interrupted(f"Ctrl-C: {part} is kept, the same command goes on from there", signal.SIGINT) from None
+    except KeyboardInterrupt as stop:
+        raise Interrupted(stop, f"{part} is kept, the same command goes on from there") from None
     return packed
 
 

@@ -60,7 +60,7 @@ def run(
     """Do what is left of an experiment in its folder; the path of the result, which is written after each job.
 
     `minutes` is the budget for all of it, `workers` how many jobs run at once; a run with other settings gives way if
-    `overwrite`. Raises Interrupted by Ctrl-C, which leaves every job that was done, and of others the last epochs;
+    `overwrite`. Raises Interrupted by a signal, which leaves every job that was done, and of others the last epochs;
     UsageError where the folder cannot be written, or has another run, or one that is going on.
     """
     try:
@@ -108,13 +108,13 @@ class Crew:
     def __enter__(self) -> Crew:
         return self
 
-    def __exit__(self, kind: Any, *rest: object) -> None:
-        for process in list((self.pool._processes or {}).values()) if kind is not None else []:
+    def __exit__(self, kind: Any, error: BaseException | None, _: object) -> None:
+        for process in list((self.pool._processes or {}).values()) if error else []:
             process.terminate()
         self.pool.shutdown(cancel_futures=True)
-        if kind is KeyboardInterrupt:  # it may come while a result is written as well as while one is waited for
-            done = f"{self.done} of {self.given} jobs done, all of it is kept"
-            raise Interrupted(f"Ctrl-C with {done}: the same command goes on", signal.SIGINT) from None
+        if isinstance(error, KeyboardInterrupt):  # also while a result is written, not only while one is waited for
+            done = f"{self.done} of {self.given} jobs are done and kept, and what others had done"
+            raise Interrupted(error, f"{done}; the same command goes on from there") from None
 
     def all(self, work: Callable[..., Any], each: list[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """What `work` gives for each of the arguments, with its number, as they are done."""

@@ -87,9 +87,7 @@ class RunKeeper:
     def stop_if_asked(self) -> None:
         """Raise Interrupted where a signal came; whoever catches it saves."""
         if self.signal is not None:
-            name = "Ctrl-C" if self.signal == signal.SIGINT else "SIGTERM"
-            path = self.folder.path
-            raise Interrupted(f"{name}: saved; continue with convnets train --resume {path}", self.signal)
+            raise Interrupted(self.signal, f"saved; continue with convnets train --resume {self.folder.path}")
 
     def after_step(self, training: Training) -> None:
         """Save where it is due."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from ..data import Source
-from ..errors import Interrupted
 from ..runs.folder import RunFolder
 from .keeper import say
 from .machine import Machine
@@ -29,8 +28,6 @@ def write_report(folder: RunFolder, source: Source, machine: Machine) -> RunFold
         for path in (found.noted, write(found, folder.path / REPORT)):
             if path is not None:
                 say(f"written: {path}")
-    except Interrupted:
-        raise
     except Exception as error:  # whatever it is: the training is worth more than a page about it
         why = " ".join(str(error).split()) or type(error).__name__
         say(f"warning: no report ({why}); convnets report {folder.path} tries again", sys.stderr)
