@@ -19,9 +19,9 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from convnets import cli, experiments
+from convnets import experiments
 from convnets.cli.reproduce import command, read_minutes, read_sources
-from convnets.errors import DataError, Interrupted, ResourceError, Stopped, UsageError
+from convnets.errors import DataError, Interrupted, ResourceError, UsageError
 from convnets.experiments import Arm, Setting
 from convnets.models.table import layer_table
 from convnets.reproduce import Plan, budget, insides, job, pictures, run, writing
@@ -119,29 +119,6 @@ def test_a_run_that_is_stopped_says_so_in_one_line(number: int, code: int, tmp_p
         _, said = process.communicate(timeout=60)
     assert process.returncode == code and len(said.splitlines()) == 1, said
     assert list(tmp_path.glob("*/jobs/*.json")), "what was done is kept"
-
-
-def test_an_interrupted_verb_says_so_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def stopped(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("click.Group.invoke", stopped)
-    assert cli.run(["list"]) == 130
-    assert capsys.readouterr().err == "convnets: stopped by Ctrl-C\n"
-
-
-def test_a_second_signal_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended, handlers = list[int](), dict[int, Any]()
-    monkeypatch.setattr("os._exit", ended.append)
-    monkeypatch.setattr("signal.signal", handlers.__setitem__)
-    monkeypatch.setattr(cli, "_asked", [])
-    with pytest.raises(Stopped):
-        cli._stop(signal.SIGTERM, None)
-    for number, handler in handlers.items():
-        handler(number, None)
-    assert sorted(ended) == [130, 143]
 
 
 def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

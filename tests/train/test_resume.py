@@ -464,6 +464,21 @@ def test_k12_a_signal_ends_the_step_saves_and_exits(number: int, code: int, tmp_
 
 
 @pytest.mark.slow
+def test_k12_a_signal_to_the_whole_group_saves_too(pictures: Path, tmp_path: Path) -> None:
+    """As a service manager sends it: the workers for data are ended by it before the run has finished its step."""
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "convnets", "train", "resnet20", "--data", str(pictures), "--epochs", "500"]
+    command += ["--set", "preprocess.size=32", "--set", "batch_size=8", "--set", "augment.area=0.2,1", "-j", "2"]
+    process = subprocess.Popen([*command, "--out", str(out), "--save-every", "1"], stderr=subprocess.PIPE, text=True,
+                               stdout=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    wait_for(lambda: (out / LAST).exists())
+    os.killpg(process.pid, signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143 and "continue with convnets train --resume" in errors, errors
+    assert "Traceback" not in errors and RunFolder(out).newest() is not None
+
+
+@pytest.mark.slow
 def test_k12_a_signal_before_the_first_step_exits_too(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "convnets", "train", "resnet20", "--data", "digits"]
     command += ["--out", str(tmp_path / "run")]

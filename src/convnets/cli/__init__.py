@@ -114,6 +114,8 @@ def run(arguments: list[str]) -> int:
             return _report(str(Interrupted(_asked[0])), 128 + _asked[0], debug)
         if type(error).__name__ == "OutOfMemoryError":  # torch's; torch is not imported for its sake
             return _report("out of memory; try a smaller --batch-size", 5, debug)
+        if str(error).startswith("DataLoader worker"):  # torch raises it wherever this process happens to be
+            return _report(f"{_one_line(str(error))} Try fewer --workers", 5, debug)
         return _report(f"unexpected {type(error).__name__}: {_one_line(str(error))}; --debug shows where", 1, debug)
 
 

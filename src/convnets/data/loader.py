@@ -25,6 +25,7 @@ from .scan import MEMORY_LIMIT
 from .statistics import NO_STATISTICS, Statistics, before_crop, stacked, standardise
 
 CPU = torch.device("cpu")
+GRACE = 30  # seconds that the parent of workers has to finish its step after a signal
 Key = tuple[int, np.ndarray]  # an epoch and the samples of one batch
 
 
@@ -263,6 +264,6 @@ def _as_it_is(item: Any) -> Any:
 
 
 def _leave_signals_to_parent(worker: int) -> None:
-    # Ctrl-C reaches the whole process group, but it is the parent that finishes its step and then ends the workers.
+    # A signal may reach the whole process group, but it is the parent that finishes its step and then ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(GRACE))
