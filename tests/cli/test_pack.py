@@ -91,7 +91,7 @@ def test_stopped_by_a_signal_it_goes_on(number: int, code: int, tmp_path: Path, 
     )
     process = subprocess.Popen([sys.executable, "-c", slow], stderr=subprocess.PIPE, text=True)
     part = out.with_name(out.name + ".part")
-    while not part.exists() or part.stat().st_size < 5000:
+    while process.poll() is None and (not part.exists() or part.stat().st_size < 5000):
         time.sleep(0.02)
     process.send_signal(number)
     _, error = process.communicate(timeout=60)

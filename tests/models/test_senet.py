@@ -243,6 +243,7 @@ def test_new_units_of_a_cifar_network_are_drawn_as_the_rest_of_it() -> None:
 
 
 def test_a_gate_can_be_tapped() -> None:
+    torch.manual_seed(0)
     network, x = create_model("se_resnet20").eval(), torch.randn(2, 3, 32, 32)
     row = "stage3.2.body.se"
     with torch.no_grad():
@@ -250,7 +251,7 @@ def test_a_gate_can_be_tapped() -> None:
     gate = taps[f"{row}.gate"]
     assert gate.shape == (2, 64, 1, 1)
     assert gate.min() > 0
-    assert gate.max() < 1
+    assert gate.max() <= 1  # exactly 1 where float32 rounds the logistic function up
     assert not torch.equal(gate[0], gate[1])
 
 

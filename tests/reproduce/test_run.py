@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import re
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from convnets.experiments import Arm, Setting
 from convnets.models.table import layer_table
 from convnets.reproduce import Plan, budget, insides, job, pictures, run, writing
 from convnets.reproduce.chain import Task
+from convnets.reproduce.crew import Crew
 from convnets.reproduce.networks import SMALL, build
 from convnets.reproduce.plan import TINY, VERSION
 from convnets.reproduce.report import notices, sentences, table, write_report
@@ -119,6 +121,15 @@ def test_a_run_that_is_stopped_says_so_in_one_line(number: int, code: int, tmp_p
         _, said = process.communicate(timeout=60)
     assert process.returncode == code and len(said.splitlines()) == 1, said
     assert list(tmp_path.glob("*/jobs/*.json")), "what was done is kept"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_does_not_reach_the_processes_that_do_jobs() -> None:
+    """As a terminal sends it to the whole group: while they import torch, it would be many lines of traceback."""
+    with Crew(1) as crew:
+        [(_, kept_away)] = crew.all(signal.pthread_sigmask, [(signal.SIG_BLOCK, [])])
+    assert signal.SIGINT in kept_away
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_what_was_done_of_a_run_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,7 +378,7 @@ def test_seeds_of_another_run_are_not_taken_over(tmp_path: Path) -> None:
     one = experiments.find("max_vs_average_pooling")
     run.run(plan_of(one, "tiny", {"": "digits"}, 2, "cpu", epochs=1), tmp_path, 1.0, 2, lambda line: None)
     longer = plan_of(one, "tiny", {"": "digits"}, 1, "cpu", epochs=2)
-    with run.Crew(1) as crew:
+    with Crew(1) as crew:
         run._planned(longer, tmp_path, 60.0, 1, crew, lambda line: None, True)
         again = run._planned(longer, tmp_path, 60.0, 1, crew, lambda line: None, False)
     assert again.seeds == (0,)

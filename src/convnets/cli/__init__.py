@@ -98,6 +98,8 @@ def run(arguments: list[str]) -> int:
     try:
         code = convnets.main(arguments, prog_name="convnets", standalone_mode=False)
         sys.stdout.flush()
+        if _asked:  # and something held it up
+            raise Interrupted(_asked[0])
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", "convnets")

@@ -8,26 +8,18 @@ import glob
 import hashlib
 import json
 import math
-import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import filelock
-import torch
-from tqdm import tqdm
 
 from .. import spec
-from ..cache import cores
-from ..errors import Interrupted, ResourceError, UsageError
+from ..errors import UsageError
 from . import budget, job, measures
 from .board import Board
+from .crew import Crew
 from .plan import VERSION, Plan
 from .results import RESULT, Results, Values, plain, read
 from .verdict import OPEN, judge
@@ -94,58 +86,6 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
     except filelock.Timeout:
         raise UsageError(f"{folder}: another call is at work there; wait for it, or give --out") from None
-
-
-class Crew:
-    """Processes that do jobs, one thread each where there are as many of them as cores."""
-
-    def __init__(self, workers: int) -> None:
-        self.workers, self.given, self.done = workers, 0, 0
-        threads = max(1, cores() // workers)
-        context = multiprocessing.get_context("spawn")
-        self.pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads,))
-
-    def __enter__(self) -> Crew:
-        return self
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: object) -> None:
-        for process in list((self.pool._processes or {}).values()) if error else []:
-            process.terminate()
-        self.pool.shutdown(cancel_futures=True)
-        if isinstance(error, KeyboardInterrupt):  # also while a result is written, not only while one is waited for
-            done = f"{self.done} of {self.given} jobs are done and kept, and what others had done"
-            raise Interrupted(error, f"{done}; the same command goes on from there") from None
-
-    def all(self, work: Callable[..., Any], each: list[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
-        """What `work` gives for each of the arguments, with its number, as they are done."""
-        pending: dict[Future[Any], int] = {self.pool.submit(work, *given): n for n, given in enumerate(each)}
-        self.given, self.done = len(pending), 0
-        try:
-            while pending:
-                done, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self.done += 1
-                    yield pending.pop(future), future.result()
-        except BrokenProcessPool:
-            raise ResourceError(
-                "a process that did a job died, perhaps for want of memory; jobs that were done are kept: the same "
-                "command goes on, with -j 1 it takes less"
-            ) from None
-
-
-def _begin(threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the others
-    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
-    tqdm.set_lock(threading.RLock())  # its own leaves a semaphore behind where this process is ended
-    torch.set_num_threads(threads)
-    os.environ["OMP_NUM_THREADS"] = str(threads)
-
-
-def _end_with(parent: Any) -> None:
-    """A process whose parent was killed has nobody to work for."""
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def carry_out(
