@@ -58,7 +58,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class Interrupted(ConvnetsError):  # noqa: N818, not an error
-    """Stopped by a signal after what can be kept was (exit 130 for Ctrl-C, 143 for SIGTERM); `then` says what was."""
+    """Stopped by a signal, with all kept that can be; `then` says what (exit 130 for Ctrl-C, 143 for SIGTERM)."""
 
     def __init__(self, by: KeyboardInterrupt | int, then: str = "") -> None:
         number = by if isinstance(by, int) else getattr(by, "number", signal.SIGINT)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from convnets import cli
-from convnets.errors import Stopped
+from convnets.errors import Stopped, UsageError
 
 Raising = Callable[[BaseException], None]
 
@@ -34,7 +34,7 @@ def raising(monkeypatch: pytest.MonkeyPatch) -> Raising:
         (Stopped(signal.SIGINT), 130, "stopped by Ctrl-C"),
         (Stopped(signal.SIGTERM), 143, "stopped by SIGTERM"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), 5,
-         "DataLoader worker (pid 7) is killed by signal: Killed. Try fewer --workers"),
+         "a worker process for data died (DataLoader worker (pid 7) is killed by signal: Killed); try fewer --workers"),
         (MemoryError(), 5, "out of memory; try a smaller --batch-size"),
         (ValueError("a\nb"), 1, "unexpected ValueError: a b; --debug shows where"),
     ],
@@ -47,11 +47,18 @@ def test_an_error_is_one_line_and_an_exit_code(
     assert capsys.readouterr().err == f"convnets: {message}\n"
 
 
+def test_the_end_of_a_file_is_no_ctrl_c(raising: Raising, capsys: pytest.CaptureFixture[str]) -> None:
+    raising(EOFError("no data left in file"))
+    assert cli.run(["list"]) == 1
+    assert capsys.readouterr().err.endswith("unexpected EOFError: no data left in file; --debug shows where\n")
+
+
+@pytest.mark.parametrize("error", [ImportError("initialization failed"), UsageError("onnx is not installed")])
 def test_what_a_library_makes_of_a_signal_is_still_a_stop(
-    raising: Raising, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, raising: Raising, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cli, "_asked", [signal.SIGTERM])
-    raising(ImportError("initialization failed"))
+    raising(error)
     assert cli.run(["list"]) == 143
     assert capsys.readouterr().err == "convnets: stopped by SIGTERM\n"
 

@@ -41,7 +41,7 @@ VERBS = {
     "demo": "Train, evaluate and predict on built-in data.",
 }
 
-_asked: list[int] = []  # the signal that came, to which everything else is due
+_asked: list[int] = []  # the signal that came: what fails after it fails because of it
 
 
 class Verbs(click.Group):
@@ -68,8 +68,10 @@ class Verbs(click.Group):
     def invoke(self, context: click.Context) -> object:
         try:
             return super().invoke(context)
-        except KeyboardInterrupt as stop:  # click would write an empty line before ours
-            raise Interrupted(stop) from None
+        except BaseException as error:  # click would write an empty line, and libraries make other errors of a signal
+            if isinstance(error, Interrupted) or not (_asked or isinstance(error, KeyboardInterrupt)):
+                raise
+            raise Interrupted(error if isinstance(error, KeyboardInterrupt) else _asked[0]) from error
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
@@ -86,8 +88,10 @@ def convnets(debug: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the exit code of the error contract."""
     _on_signals(_stop)
-    code = run(sys.argv[1:] if arguments is None else arguments)
-    _on_signals(_leave)
+    try:
+        code = run(sys.argv[1:] if arguments is None else arguments)
+    finally:
+        _on_signals(_leave)
     sys.exit(code)
 
 
@@ -111,14 +115,22 @@ def run(arguments: list[str]) -> int:
         return 0
     except MemoryError:
         return _report("out of memory; try a smaller --batch-size", 5, debug)
-    except Exception as error:
-        if _asked:  # a library that was being imported makes something else of it
-            return _report(str(Interrupted(_asked[0])), 128 + _asked[0], debug)
-        if type(error).__name__ == "OutOfMemoryError":  # torch's; torch is not imported for its sake
-            return _report("out of memory; try a smaller --batch-size", 5, debug)
-        if str(error).startswith("DataLoader worker"):  # torch raises it wherever this process happens to be
-            return _report(f"{_one_line(str(error))} Try fewer --workers", 5, debug)
-        return _report(f"unexpected {type(error).__name__}: {_one_line(str(error))}; --debug shows where", 1, debug)
+    except (Exception, KeyboardInterrupt) as error:
+        return _unexpected(error, debug)
+
+
+def _unexpected(error: BaseException, debug: bool) -> int:
+    if isinstance(error, click.Abort):  # which click makes of EOFError, and of a signal before or after the verb
+        error = error.__cause__ or error
+    if isinstance(error, KeyboardInterrupt):
+        stop = Interrupted(_asked[0] if _asked else signal.SIGINT)
+        return _report(str(stop), stop.exit_code, debug)
+    if type(error).__name__ == "OutOfMemoryError":  # torch's; torch is not imported for its sake
+        return _report("out of memory; try a smaller --batch-size", 5, debug)
+    if str(error).startswith("DataLoader worker"):  # torch raises it wherever this process happens to be
+        reason = _one_line(str(error)).rstrip(".")
+        return _report(f"a worker process for data died ({reason}); try fewer --workers", 5, debug)
+    return _report(f"unexpected {type(error).__name__}: {_one_line(str(error))}; --debug shows where", 1, debug)
 
 
 def _on_signals(handler: Callable[[int, object], None]) -> None:

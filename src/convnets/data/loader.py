@@ -25,7 +25,7 @@ from .scan import MEMORY_LIMIT
 from .statistics import NO_STATISTICS, Statistics, before_crop, stacked, standardise
 
 CPU = torch.device("cpu")
-GRACE = 30  # seconds that the parent of workers has to finish its step after a signal
+GRACE = 120  # seconds that workers outlive a signal while their parent finishes its step, or waits for one that hangs
 Key = tuple[int, np.ndarray]  # an epoch and the samples of one batch
 
 

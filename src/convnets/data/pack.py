@@ -89,7 +89,8 @@ def pack(
             f"cannot write {part}: {error.strerror}; what was packed is kept, the same command goes on from there"
         ) from None
     except KeyboardInterrupt as stop:
-        raise Interrupted(stop, f"{part} is kept, the same command goes on from there") from None
+        kept = f"{part} is kept, the same command goes on from there" if part.exists() else ""
+        raise Interrupted(stop, kept) from stop
     return packed
 
 

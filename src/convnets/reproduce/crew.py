@@ -24,7 +24,7 @@ class Crew:
     """Processes that do jobs, one thread each where there are as many of them as cores."""
 
     def __init__(self, workers: int) -> None:
-        self.workers, self.given, self.done = workers, 0, 0
+        self.workers = workers
         threads = max(1, cores() // workers)
         context = multiprocessing.get_context("spawn")
         self.pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(threads,))
@@ -32,27 +32,24 @@ class Crew:
     def __enter__(self) -> Crew:
         return self
 
-    def __exit__(self, kind: Any, error: BaseException | None, _: object) -> None:
+    def __exit__(self, _: Any, error: BaseException | None, __: object) -> None:
         for process in list((self.pool._processes or {}).values()) if error else []:
             process.terminate()
         self.pool.shutdown(cancel_futures=True)
         if isinstance(error, KeyboardInterrupt):  # also while a result is written, not only while one is waited for
-            done = f"{self.done} of {self.given} jobs are done and kept, and what others had done"
-            raise Interrupted(error, f"{done}; the same command goes on from there") from None
+            raise Interrupted(error, "what was done is kept; the same command goes on from there") from error
 
     def all(self, work: Callable[..., Any], each: list[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """What `work` gives for each of the arguments, with its number, as they are done.
 
         Raises ResourceError where a process died.
         """
-        self.given, self.done = len(each), 0
         with _out_of_reach():
             pending: dict[Future[Any], int] = {self.pool.submit(work, *given): n for n, given in enumerate(each)}
         try:
             while pending:
                 done, _ = wait(pending, timeout=1.0, return_when=FIRST_COMPLETED)
                 for future in done:
-                    self.done += 1
                     yield pending.pop(future), future.result()
         except BrokenProcessPool:
             raise ResourceError(
@@ -67,7 +64,7 @@ def _out_of_reach() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # to begin later, it would let the signal through again
+    resource_tracker.ensure_running()  # its beginning unblocks the signal, so it comes first
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield

@@ -141,15 +141,18 @@ def carry_out(
     with keeper:
         try:
             train(training, train_loader, val_loader, keeper, forward)
+            keeper.draw(training)
+            _average_statistics(folder, training, train_loader)
+            _finish(folder, keeper.title, training, val_loader)
         except Interrupted:
             keeper.save(training)
             keeper.draw(training)
             raise
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError, ResourceError) as error:
+            if keeper.signal is not None:  # which may have ended workers for data in the middle of a step
+                then = f"the last checkpoint is valid; continue with convnets train --resume {folder.path}"
+                raise Interrupted(keeper.signal, then) from error
             raise _explained(error, recipe) from None
-        keeper.draw(training)
-        _average_statistics(folder, training, train_loader)
-        _finish(folder, keeper.title, training, val_loader)
         keeper.stop_if_asked()
     return folder
 
