@@ -38,6 +38,7 @@ def test_every_command_on_every_family(family: str, data: Path, tmp_path: Path) 
         side = next(larger for larger in range(side, side + 64) if takes(on_meta(name), larger))
     picture = str(data / "test" / "one" / "0.png")
     quick = ["--recipe", "quick", "--epochs", "1", "-b", "4", "--img-size", str(side), "-j", "0", "--device", "cpu"]
+    quick += ["--set", "optimizer.lr=0.001"]  # 8 pictures are too few to normalise by: at a full rate, some diverge
     assert run(["train", name, "--data", str(data), "--out", str(folder), *quick]) == 0
     assert (folder / "report.html").stat().st_size > 10_000, "made at the end of the training"
     assert run(["draw", name, "--out", str(tmp_path / "network.svg")]) == 0
