@@ -149,10 +149,7 @@ def carry_out(
             keeper.draw(training)
             raise
         except (MemoryError, RuntimeError, ResourceError) as error:
-            if keeper.signal is not None:  # which may have ended workers for data in the middle of a step
-                then = f"the last checkpoint is valid; continue with convnets train --resume {folder.path}"
-                raise Interrupted(keeper.signal, then) from error
-            raise _explained(error, recipe) from None
+            raise _explained(error, recipe, keeper) from None
         keeper.stop_if_asked()
     return folder
 
@@ -239,9 +236,12 @@ def board_writer() -> Any:
     return SummaryWriter
 
 
-def _explained(error: Exception, recipe: Recipe) -> Exception:
-    """The error as one about memory, a worker process or the compiler, where it is one."""
+def _explained(error: Exception, recipe: Recipe, keeper: RunKeeper) -> Exception:
+    """The error as one about a signal, memory, a worker process or the compiler, where it is one."""
     text = str(error)
+    if keeper.signal is not None:  # which may have ended workers for data in the middle of a step
+        then = f"the last checkpoint is valid; continue with convnets train --resume {keeper.folder.path}"
+        return Interrupted(keeper.signal, then)
     if "nductor" in type(error).__name__:
         return UsageError(f"--compile: {text.splitlines()[0]}; it needs a C++ compiler, or leave it out")
     if text.startswith("DataLoader worker"):  # torch reports a dead worker wherever the main process happens to be
